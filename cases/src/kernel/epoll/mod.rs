@@ -1,0 +1,3 @@
+//! epoll: one call that waits for many descriptors.
+
+mod edge;

@@ -1,0 +1,3 @@
+//! Behaviours of the kernel.
+
+mod epoll;

@@ -1,0 +1,99 @@
+//! One process per trial, in namespaces of its own.
+//!
+//! ```text
+//! runner ── warden ── init (pid 1 of the trial's namespaces) ── trial ── what the case starts
+//! ```
+//!
+//! The *warden* is this program, started again. It enforces the deadline, takes in what the trial
+//! reports and prints, explains a hang, ends everything below it, and hands one [`Outcome`] to
+//! the runner. Its standard input is a pipe that only the runner holds open: when the runner is
+//! gone, however it went, the pipe ends, and so does the trial. The *init* exists only where the
+//! system grants a pid namespace; its end is the end of every process in it.
+
+mod autopsy;
+mod namespaces;
+mod start;
+mod warden;
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Evidence, Verdict};
+
+pub use start::{HandOver, StartError, run_case};
+
+/// The environment variable by which a program is told to be a warden.
+const ORDER: &str = "IOCONFORM_TRIAL";
+
+/// A kind of namespace that a trial has to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Namespace {
+    /// Users and capabilities.
+    User,
+    /// Network devices, ports, sysctls and counters.
+    Net,
+    /// Process ids.
+    Pid,
+    /// Mounts; `/proc` is the trial's own.
+    Mount,
+}
+
+impl Namespace {
+    /// All of them: what a trial has on a system that grants it.
+    pub const ALL: [Namespace; 4] = [Namespace::User, Namespace::Net, Namespace::Pid, Namespace::Mount];
+
+    /// The word for it in records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Namespace::User => "user",
+            Namespace::Net => "net",
+            Namespace::Pid => "pid",
+            Namespace::Mount => "mount",
+        }
+    }
+}
+
+/// What the runner tells the warden.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    case: String,
+    limit: Duration,
+}
+
+/// What the warden tells the runner.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How the trial ended.
+    pub verdict: Verdict,
+    /// Why, if not `conforms`.
+    pub reason: String,
+    /// The command that mends a skip.
+    pub mend: String,
+    /// What was gathered.
+    pub evidence: Evidence,
+    /// The namespaces that the trial had.
+    pub isolation: BTreeSet<Namespace>,
+    /// From the start of the warden's work to its end.
+    pub micros: u64,
+}
+
+/// The namespaces that were made for the trial in which this process runs.
+static GRANTED: OnceLock<BTreeSet<Namespace>> = OnceLock::new();
+
+/// Whether the trial in which this code runs has a namespace of this kind to itself.
+pub fn granted(namespace: Namespace) -> bool {
+    GRANTED.get().is_some_and(|granted| granted.contains(&namespace))
+}
+
+/// Must be the first call of `main` in every program that runs cases. Returns at once in the
+/// program that the user started; in a copy that was started as a warden, does that work and
+/// never returns.
+pub fn entry() {
+    if let Some(order) = std::env::var_os(ORDER) {
+        warden::serve(&order.to_string_lossy());
+    }
+}

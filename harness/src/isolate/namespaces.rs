@@ -1,0 +1,127 @@
+//! The way into a trial's own namespaces, as far as the system grants it.
+
+use std::collections::BTreeSet;
+use std::io::{PipeReader, PipeWriter, Read, Write};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::CloneFlags;
+use nix::unistd::Pid;
+
+use super::Namespace;
+use crate::sys::process;
+
+/// Combinations to try, best first. Without a pid namespace there is no use for a mount
+/// namespace, whose only mount is the `/proc` of that pid namespace.
+const LADDER: [&[Namespace]; 3] =
+    [&Namespace::ALL, &[Namespace::User, Namespace::Net], &[]];
+
+/// A process in namespaces of its own, with what they are.
+pub(super) struct Child {
+    pub(super) pid: Pid,
+    pub(super) namespaces: BTreeSet<Namespace>,
+}
+
+/// Forks a child into as many namespaces as the system grants. There it runs `child` and exits
+/// with what that returns.
+pub(super) fn fork(child: impl Fn() -> i32) -> std::io::Result<Child> {
+    let mut refusal = None;
+    for rung in LADDER {
+        let namespaces: BTreeSet<_> = rung.iter().copied().collect();
+        match attempt(&namespaces, &child) {
+            Ok(pid) => return Ok(Child { pid, namespaces }),
+            Err(error) => refusal = Some(error),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| std::io::Error::other("no way to start a process")))
+}
+
+/// The child says `1` when its namespaces are ready, and nothing if they cannot be made so.
+fn attempt(namespaces: &BTreeSet<Namespace>, child: &impl Fn() -> i32) -> std::io::Result<Pid> {
+    if namespaces.is_empty() {
+        return Ok(process::fork(child)?);
+    }
+    let (go_reader, mut go) = std::io::pipe()?;
+    let (mut ready, ready_writer) = std::io::pipe()?;
+    let (mut go_reader, mut ready_writer) = (Some(go_reader), Some(ready_writer));
+    let raw_go = &go;
+    let pid = process::fork_into(flags(namespaces), || {
+        close(raw_go);
+        let ends = go_reader.take().zip(ready_writer.take());
+        match ends.map(|(go, ready)| prepare(namespaces, go, ready)) {
+            Some(Ok(())) => {
+                let _ = super::GRANTED.set(namespaces.clone());
+                child()
+            }
+            _ => 1,
+        }
+    })?;
+    drop((go_reader, ready_writer));
+    let prepared = map_users(pid)
+        .and_then(|()| go.write_all(b"1"))
+        .and_then(|()| ready.read_exact(&mut [0]));
+    if let Err(error) = prepared {
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        let _ = nix::sys::wait::waitpid(pid, None);
+        return Err(error);
+    }
+    Ok(pid)
+}
+
+/// The child's copy of the parent's end: with it open, the child would never see the parent go.
+fn close(end: &PipeWriter) {
+    use std::os::fd::AsRawFd;
+    drop(process::adopt(end.as_raw_fd()));
+}
+
+fn flags(namespaces: &BTreeSet<Namespace>) -> CloneFlags {
+    namespaces.iter().fold(CloneFlags::empty(), |flags, namespace| {
+        flags
+            | match namespace {
+                Namespace::User => CloneFlags::CLONE_NEWUSER,
+                Namespace::Net => CloneFlags::CLONE_NEWNET,
+                Namespace::Pid => CloneFlags::CLONE_NEWPID,
+                Namespace::Mount => CloneFlags::CLONE_NEWNS,
+            }
+    })
+}
+
+/// Lets every user of this namespace be itself in the child's. An ordinary user may map no one
+/// but itself, and must give up setting groups first (`user_namespaces(7)`).
+fn map_users(child: Pid) -> std::io::Result<()> {
+    let write = |file: &str, text: &str| std::fs::write(format!("/proc/{child}/{file}"), text);
+    let identity = |file: &str| -> std::io::Result<String> {
+        let map = std::fs::read_to_string(file)?;
+        let line = |line: &str| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            format!("{0} {0} {1}\n", fields[0], fields[2])
+        };
+        Ok(map.lines().map(line).collect())
+    };
+    let everybody = || -> std::io::Result<()> {
+        write("uid_map", &identity("/proc/self/uid_map")?)?;
+        write("gid_map", &identity("/proc/self/gid_map")?)
+    };
+    if nix::unistd::geteuid().is_root() && everybody().is_ok() {
+        return Ok(());
+    }
+    let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    write("setgroups", "deny")?;
+    write("uid_map", &format!("{user} {user} 1"))?;
+    write("gid_map", &format!("{group} {group} 1"))
+}
+
+/// In the child: waits until its users are mapped, then makes the namespaces usable.
+fn prepare(namespaces: &BTreeSet<Namespace>, mut go: PipeReader, mut ready: PipeWriter) -> std::io::Result<()> {
+    process::die_with_parent()?;
+    go.read_exact(&mut [0])?;
+    if namespaces.contains(&Namespace::Net) {
+        process::loopback_up()?;
+    }
+    if namespaces.contains(&Namespace::Mount) {
+        let nothing = None::<&str>;
+        mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        mount(Some("proc"), "/proc", Some("proc"), flags, nothing)?;
+    }
+    ready.write_all(b"1")
+}

@@ -1,0 +1,305 @@
+//! The process above a trial.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::{Order, Outcome, autopsy, namespaces};
+use crate::catalogue;
+use crate::record::{Evidence, Verdict};
+use crate::sys::process;
+use crate::trial::{Message, Stop, Trial};
+
+/// What is kept of the trial's own output.
+const OUTPUT: usize = 64 * 1024;
+/// What a trial may report before it is taken for runaway.
+const REPORT: usize = 8 * 1024 * 1024;
+/// The number of a trial's report pipe: out of the way of the descriptors that a case opens, and
+/// high enough that the table of descriptors never grows while threads are watched. Growing waits
+/// for every other CPU (`expand_fdtable`), and that wait would be counted as a wakeup.
+const REPORT_FD: i32 = 1023;
+/// The descriptors that a trial may open, where the hard limit allows as many.
+const DESCRIPTORS: u64 = 4096;
+/// A trial of an ordinary user gets no more processes and threads than this.
+const PROCESSES: u64 = 2048;
+
+/// Reads the order, runs the trial, writes the outcome to stdout, exits.
+pub(super) fn serve(order: &str) -> ! {
+    let started = Instant::now();
+    let outcome = match serde_json::from_str::<Order>(order) {
+        Ok(order) => watch_over(&order).unwrap_or_else(|error| failed(&error.to_string())),
+        Err(error) => failed(&format!("unreadable order: {error}")),
+    };
+    let outcome = Outcome { micros: started.elapsed().as_micros().try_into().unwrap_or(u64::MAX), ..outcome };
+    let text = serde_json::to_vec(&outcome).unwrap_or_default();
+    let mut stdout = std::io::stdout();
+    let written = stdout.write_all(&text).and_then(|()| stdout.flush());
+    process::exit_now(i32::from(written.is_err()))
+}
+
+fn failed(reason: &str) -> Outcome {
+    Outcome {
+        verdict: Verdict::Error,
+        reason: reason.to_owned(),
+        mend: String::new(),
+        evidence: Evidence::default(),
+        isolation: BTreeSet::new(),
+        micros: 0,
+    }
+}
+
+fn watch_over(order: &Order) -> std::io::Result<Outcome> {
+    nix::sys::prctl::set_child_subreaper(true)?;
+    let (report, report_writer) = std::io::pipe()?;
+    let (output, output_writer) = std::io::pipe()?;
+    let (status, status_writer) = std::io::pipe()?;
+    let writers = RefCell::new(Some((report_writer, output_writer, status_writer)));
+    let child = namespaces::fork(|| match writers.take() {
+        Some((report, output, status)) => init(order, report, output, status),
+        None => 1,
+    })?;
+    drop(writers);
+
+    let mut intake = Intake { report, output, status, reported: Vec::new(), printed: Vec::new() };
+    let end = intake.until_ended(Instant::now() + order.limit)?;
+    let threads = if end == End::Deadline { autopsy::threads(&subjects(child.pid)) } else { Vec::new() };
+    end_everything(child.pid);
+    intake.drain();
+    let mut outcome = judge(&intake, end, order.limit);
+    outcome.evidence.threads = threads;
+    outcome.isolation = child.namespaces;
+    Ok(outcome)
+}
+
+/// The processes that belong to the case: all below this one but the init.
+fn subjects(init: Pid) -> Vec<Pid> {
+    let mut below = autopsy::descendants(nix::unistd::getpid());
+    below.retain(|process| *process != init);
+    below
+}
+
+/// How the trial came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It ended by itself, in this way.
+    Ended(Option<WaitStatus>),
+    /// The deadline passed.
+    Deadline,
+    /// It reported without end.
+    Runaway,
+    /// The runner is gone.
+    Orphaned,
+}
+
+/// What comes in from the trial and its init.
+struct Intake {
+    report: PipeReader,
+    output: PipeReader,
+    status: PipeReader,
+    reported: Vec<u8>,
+    printed: Vec<u8>,
+}
+
+impl Intake {
+    /// Takes in reports and output until the trial has ended or something ends it.
+    fn until_ended(&mut self, deadline: Instant) -> std::io::Result<End> {
+        let runner = std::io::stdin();
+        let mut open = [true; 2];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(End::Deadline);
+            }
+            let interest = |open: bool| if open { PollFlags::POLLIN } else { PollFlags::empty() };
+            let mut fds = [
+                PollFd::new(self.status.as_fd(), PollFlags::POLLIN),
+                PollFd::new(runner.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.report.as_fd(), interest(open[0])),
+                PollFd::new(self.output.as_fd(), interest(open[1])),
+            ];
+            // A pipe whose writers are gone hangs up for ever: it must leave the set.
+            let count = 2 + open.iter().take_while(|open| **open).count();
+            match poll(&mut fds[..count], PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let [status, runner, report, output] = fds.map(|fd| fd.any().unwrap_or(false));
+            if runner {
+                return Ok(End::Orphaned);
+            }
+            if report {
+                open[0] = take_in(&mut self.report, &mut self.reported, REPORT)? > 0;
+            }
+            if output {
+                open[1] = take_in(&mut self.output, &mut self.printed, OUTPUT)? > 0;
+            }
+            if status {
+                return Ok(End::Ended(self.read_status()));
+            }
+            if self.reported.len() >= REPORT {
+                return Ok(End::Runaway);
+            }
+        }
+    }
+
+    /// What the init says of the trial's end; nothing if the init itself came to one.
+    fn read_status(&mut self) -> Option<WaitStatus> {
+        let mut raw = [0; 4];
+        self.status.read_exact(&mut raw).ok()?;
+        WaitStatus::from_raw(Pid::from_raw(1), i32::from_ne_bytes(raw)).ok()
+    }
+
+    /// Takes in what is left in the pipes after everything that could write to them has ended.
+    fn drain(&mut self) {
+        while take_in(&mut self.report, &mut self.reported, REPORT).is_ok_and(|length| length > 0) {}
+        while take_in(&mut self.output, &mut self.printed, OUTPUT).is_ok_and(|length| length > 0) {}
+    }
+}
+
+/// Reads once; keeps at most `most` bytes in all and drops the rest. Returns how many came.
+fn take_in(pipe: &mut PipeReader, into: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
+    let mut chunk = [0; 16 * 1024];
+    let length = pipe.read(&mut chunk)?;
+    let room = most.saturating_sub(into.len());
+    into.extend_from_slice(&chunk[..length.min(room)]);
+    Ok(length)
+}
+
+/// Ends the init and all below it. The end of a pid namespace's init is the end of all in it;
+/// without one, whoever loses its parent becomes a child of this process (it is a subreaper), so
+/// that ending children until there are none ends all.
+fn end_everything(init: Pid) {
+    let _ = kill(init, Signal::SIGKILL);
+    let me = nix::unistd::getpid();
+    loop {
+        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => {
+                for process in autopsy::descendants(me) {
+                    let _ = kill(process, Signal::SIGKILL);
+                }
+                let _ = nix::sched::sched_yield();
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
+    let mut outcome = failed("");
+    outcome.evidence.output = String::from_utf8_lossy(&intake.printed).into_owned();
+    let mut ended = None;
+    let mut garbage = None;
+    for line in intake.reported.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice(line) {
+            Ok(Message::Check(check)) => outcome.evidence.checks.push(check),
+            Ok(Message::Measure(measure)) => outcome.evidence.measures.push(measure),
+            Ok(Message::Statistic(statistic)) => outcome.evidence.statistics.push(statistic),
+            Ok(Message::Settled(how)) => outcome.evidence.settled = Some(how),
+            Ok(Message::End { verdict, reason, mend }) => ended = Some((verdict, reason, mend)),
+            Err(_) => garbage = garbage.or(Some(line)),
+        }
+    }
+    outcome.reason = match (end, ended, garbage) {
+        (End::Deadline, ..) => format!("hung: killed after {:.1} s", limit.as_secs_f64()),
+        (End::Runaway, ..) => format!("reported more than {REPORT} bytes"),
+        (End::Orphaned, ..) => "the runner is gone".to_owned(),
+        (End::Ended(None), ..) => "the process above the trial was killed".to_owned(),
+        (End::Ended(Some(WaitStatus::Signaled(_, signal, _))), ..) => format!("killed by {signal}"),
+        (End::Ended(_), _, Some(garbage)) => {
+            let text: String = String::from_utf8_lossy(garbage).chars().take(80).collect();
+            format!("garbage in the trial's report: {text:?}")
+        }
+        (End::Ended(Some(WaitStatus::Exited(_, 0))), Some((verdict, reason, mend)), None) => {
+            outcome.verdict = verdict;
+            outcome.mend = mend;
+            reason
+        }
+        (End::Ended(status), _, None) => format!("the trial ended without a verdict ({status:?})"),
+    };
+    outcome
+}
+
+/// Pid 1 of the trial's namespaces, where it has them: starts the trial, reaps what it leaves,
+/// tells how it ended.
+fn init(order: &Order, report: PipeWriter, output: PipeWriter, mut status: PipeWriter) -> i32 {
+    let me = nix::unistd::getpid();
+    let Ok(trial) = process::fork(|| trial(order, me, report, output)) else { return 1 };
+    // The parent's copies of the pipes were moved into the closure and closed with it.
+    loop {
+        match nix::sys::wait::waitpid(None::<Pid>, None) {
+            Ok(ended) if ended.pid() == Some(trial) => {
+                let raw = match ended {
+                    WaitStatus::Exited(_, code) => (code & 0xff) << 8,
+                    WaitStatus::Signaled(_, signal, _) => signal as i32,
+                    _ => continue,
+                };
+                return i32::from(status.write_all(&raw.to_ne_bytes()).is_err());
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return 1,
+        }
+    }
+}
+
+/// The trial itself.
+fn trial(order: &Order, parent: Pid, report: PipeWriter, output: PipeWriter) -> i32 {
+    match prepare_trial(parent, report, output) {
+        Ok(report) => {
+            let mut trial = Trial::new(report, order.limit);
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&order.case, &mut trial)));
+            let result = result.unwrap_or_else(|panic| Err(Stop::Error(format!("panicked: {}", words(&*panic)))));
+            i32::from(trial.end(result).is_err())
+        }
+        Err(error) => {
+            eprintln!("cannot prepare the trial: {error}");
+            1
+        }
+    }
+}
+
+fn run(case: &str, trial: &mut Trial) -> crate::trial::Result {
+    let case = catalogue::find(case).ok_or_else(|| Stop::error(format!("no case `{case}` in this program")))?;
+    for need in case.needs {
+        need.probe()?;
+    }
+    (case.run)(trial)
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+}
+
+/// Gives the trial its report pipe, its output, an empty standard input, and its limits.
+fn prepare_trial(parent: Pid, report: PipeWriter, output: PipeWriter) -> std::io::Result<OwnedFd> {
+    process::die_with_parent()?;
+    if nix::unistd::getppid() != parent {
+        return Err(std::io::Error::other("the parent is gone"));
+    }
+    let limits = [
+        (Resource::RLIMIT_NOFILE, DESCRIPTORS),
+        (Resource::RLIMIT_NPROC, PROCESSES),
+    ];
+    for (resource, most) in limits {
+        let (_, hard) = getrlimit(resource)?;
+        setrlimit(resource, hard.min(most), hard)?;
+    }
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    let (nothing, _) = std::io::pipe()?;
+    process::copy_to(&nothing, 0, false)?;
+    process::copy_to(&output, 1, false)?;
+    process::copy_to(&output, 2, false)?;
+    let number = i32::try_from(getrlimit(Resource::RLIMIT_NOFILE)?.0).map_or(REPORT_FD, |limit| REPORT_FD.min(limit - 1));
+    process::copy_to(&report, number, true)?;
+    Ok(process::adopt(number)?)
+}

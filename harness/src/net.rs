@@ -1,0 +1,113 @@
+//! Sockets on the loopback interface, and barriers that take the place of waiting.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, setsockopt, socket, sockopt,
+};
+
+use crate::trial::Result;
+use crate::watch::until;
+
+pub use crate::sys::socket::{get_option, set_option, take_error, tcp_info, unacked, unread, unsent};
+
+/// A listener on a port of the kernel's choice.
+pub fn listener() -> Result<TcpListener> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?)
+}
+
+/// A listener whose queue is made for `backlog` connections (listen(2)).
+pub fn listener_with_backlog(backlog: i32) -> Result<TcpListener> {
+    let socket = tcp_socket()?;
+    bind_to(&socket, 0)?;
+    listen(&socket, Backlog::new(backlog)?)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// A listener of a `SO_REUSEPORT` group; port 0 lets the kernel choose one.
+pub fn reuseport_listener(port: u16) -> Result<TcpListener> {
+    let socket = tcp_socket()?;
+    setsockopt(&socket, sockopt::ReusePort, &true)?;
+    bind_to(&socket, port)?;
+    listen(&socket, Backlog::MAXCONN)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// A TCP socket that is neither bound nor connected.
+pub fn tcp_socket() -> Result<OwnedFd> {
+    Ok(socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?)
+}
+
+/// Binds to a port of 127.0.0.1; 0 lets the kernel choose one.
+pub fn bind_to(socket: &OwnedFd, port: u16) -> Result {
+    use std::os::fd::AsRawFd;
+    Ok(bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, port))?)
+}
+
+/// The port to which a socket is bound.
+pub fn port_of(socket: impl AsFd) -> Result<u16> {
+    use std::os::fd::AsRawFd;
+    Ok(getsockname::<SockaddrIn>(socket.as_fd().as_raw_fd())?.port())
+}
+
+/// Two ends of a TCP connection: the one that connected and the one that was accepted.
+pub fn tcp_pair() -> Result<(TcpStream, TcpStream)> {
+    let listener = listener()?;
+    let client = TcpStream::connect(listener.local_addr()?)?;
+    let (server, _) = listener.accept()?;
+    Ok((client, server))
+}
+
+/// Connects, and returns when the connection is complete on both sides and everything that its
+/// arrival wakes has been woken: see [`barrier`].
+pub fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    barrier()?;
+    Ok(stream)
+}
+
+/// Returns when the kernel has handled everything that this thread sent on loopback so far.
+///
+/// The loopback device puts packets on a queue of the sending CPU (`netif_rx`), which is worked
+/// off in order. A datagram to oneself from the same CPU therefore comes back only after all that
+/// was sent before it was delivered, and after the wait queues that it concerns were walked to
+/// their end. The calling thread must not change its CPU in between: see [`stay_on_this_cpu`].
+pub fn barrier() -> Result {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect(socket.local_addr()?)?;
+    socket.send(b"!")?;
+    socket.recv(&mut [0])?;
+    Ok(())
+}
+
+/// Binds the calling thread to the CPU on which it runs; others stay free to run anywhere.
+pub fn stay_on_this_cpu() -> Result {
+    let mut here = nix::sched::CpuSet::new();
+    here.set(nix::sched::sched_getcpu()?)?;
+    Ok(nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &here)?)
+}
+
+/// Returns when `bytes` bytes wait to be read from `fd`.
+pub fn delivered(fd: impl AsFd, bytes: usize) -> Result {
+    until(|| Ok(unread(&fd)? == bytes))
+}
+
+/// Returns when the peer's kernel has acknowledged all that was sent on `fd`.
+pub fn acknowledged(fd: impl AsFd) -> Result {
+    until(|| Ok(unacked(&fd)? == 0))
+}
+
+/// Writes until the kernel takes no more, and returns how much it took. The descriptor must be
+/// nonblocking.
+pub fn fill(mut writer: impl std::io::Write) -> Result<usize> {
+    let chunk = [0; 4096];
+    let mut total = 0;
+    loop {
+        match writer.write(&chunk) {
+            Ok(length) => total += length,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(total),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

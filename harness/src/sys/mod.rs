@@ -1,0 +1,11 @@
+//! Small safe wrappers around system calls that `nix` leaves unsafe or leaves out.
+//!
+//! The only `unsafe` of the workspace is here.
+
+pub mod epoll;
+pub mod poll;
+pub mod process;
+pub mod shared;
+pub mod signal;
+pub mod socket;
+pub mod uring;

@@ -1,0 +1,107 @@
+//! Signal handlers that only take notes.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+static LAST_NUMBER: AtomicI32 = AtomicI32::new(0);
+static LAST_FD: AtomicI32 = AtomicI32::new(-1);
+static LAST_BAND: AtomicI64 = AtomicI64::new(0);
+static LAST_UNREAD: AtomicI32 = AtomicI32::new(-1);
+
+/// What the handler noted of the last signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// The signal's number.
+    pub number: i32,
+    /// `si_fd`: the descriptor that became ready, for signal-driven I/O with `F_SETSIG`.
+    pub fd: i32,
+    /// `si_band`: its poll events.
+    pub band: i64,
+    /// `FIONREAD` of that descriptor, asked inside the handler: the bytes that still wait in the
+    /// kernel while the process is being told.
+    pub unread: i32,
+}
+
+extern "C" fn take_note(number: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    /// The layout of `siginfo_t` for SIGPOLL: three ints, padding to the alignment of a long.
+    #[repr(C)]
+    struct Poll {
+        head: [libc::c_int; 3],
+        band: libc::c_long,
+        fd: libc::c_int,
+    }
+    // SAFETY: the kernel hands a siginfo_t to a handler that was set with SA_SIGINFO, and Poll is
+    // a prefix of it. The numbers mean something for signals of F_SETSIG only, which is when
+    // they are looked at.
+    let (fd, band) = unsafe {
+        let poll = info.cast::<Poll>();
+        ((*poll).fd, (*poll).band)
+    };
+    let mut unread: libc::c_int = -1;
+    // SAFETY: FIONREAD writes one int; on a number that is not open it fails and writes nothing.
+    unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut unread) };
+    LAST_NUMBER.store(number, Ordering::SeqCst);
+    LAST_FD.store(fd, Ordering::SeqCst);
+    LAST_BAND.store(band, Ordering::SeqCst);
+    LAST_UNREAD.store(unread, Ordering::SeqCst);
+    HANDLED.fetch_add(1, Ordering::SeqCst);
+}
+
+/// Installs the note-taking handler for a signal, real-time ones included. With `restart`, system
+/// calls that can be are restarted (`SA_RESTART`).
+pub fn take_notes_of(number: i32, restart: bool) -> nix::Result<()> {
+    let flags = libc::SA_SIGINFO | if restart { libc::SA_RESTART } else { 0 };
+    // SAFETY: an all-zero sigaction is valid.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = take_note;
+    action.sa_sigaction = handler as *const () as usize;
+    action.sa_flags = flags;
+    // SAFETY: the handler touches atomics and makes one ioctl: async-signal-safe.
+    Errno::result(unsafe { libc::sigaction(number, &raw const action, std::ptr::null_mut()) }).map(drop)
+}
+
+/// Gives a signal its default action back.
+pub fn default_action(signal: Signal) -> nix::Result<()> {
+    let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the default action runs no code of ours.
+    unsafe { sigaction(signal, &action) }.map(drop)
+}
+
+/// How many signals the note-taking handler has seen.
+pub fn handled() -> u64 {
+    HANDLED.load(Ordering::SeqCst)
+}
+
+/// What it noted of the last one.
+pub fn last() -> Note {
+    Note {
+        number: LAST_NUMBER.load(Ordering::SeqCst),
+        fd: LAST_FD.load(Ordering::SeqCst),
+        band: LAST_BAND.load(Ordering::SeqCst),
+        unread: LAST_UNREAD.load(Ordering::SeqCst),
+    }
+}
+
+/// `F_SETSIG` (F_SETSIG(2const)): the signal that tells of I/O on `fd`, 0 for a plain SIGIO.
+pub fn set_io_signal(fd: impl AsFd, number: i32) -> nix::Result<()> {
+    // SAFETY: F_SETSIG takes an int.
+    Errno::result(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), F_SETSIG, number) }).map(drop)
+}
+
+/// `F_SETOWN` (F_SETOWN(2const)): the process that is told of I/O on `fd`.
+pub fn set_io_owner(fd: impl AsFd, pid: i32) -> nix::Result<()> {
+    // SAFETY: F_SETOWN takes an int.
+    Errno::result(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_SETOWN, pid) }).map(drop)
+}
+
+/// `F_SETSIG` of `asm-generic/fcntl.h`.
+const F_SETSIG: libc::c_int = 10;
+
+/// The lowest real-time signal that the C library leaves to programs.
+pub fn first_realtime() -> i32 {
+    libc::SIGRTMIN()
+}

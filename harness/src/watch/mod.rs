@@ -1,0 +1,77 @@
+//! Threads and processes seen from outside: asleep in which system call, woken how often.
+//!
+//! Nothing here ever sleeps to give another thread time. A thread is *asleep in a call* when
+//! `/proc/…/syscall` names the call, `/proc/…/stat` says `S`, and its count of voluntary context
+//! switches stands still over two readings. The kernel fills `syscall` only for a thread that has
+//! left its CPU (`task_current_syscall`), so a thread on its way to sleep is not mistaken for one.
+//! A *wakeup* is a voluntary switch: a thread that was woken must switch away again to sleep.
+//!
+//! A system without `/proc/…/syscall` (gVisor) leaves only quiet: see [`quiet`].
+
+mod call;
+mod crew;
+mod job;
+mod quiet;
+mod task;
+
+use std::time::Instant;
+
+use crate::trial::{Result, Stop};
+
+pub use call::Call;
+pub use crew::{Crew, Worker};
+pub use job::Job;
+pub use task::{State, Task};
+
+/// Gives way to other threads until `condition` holds; false if it does not before `end`.
+pub fn spin_until(end: Instant, mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
+    loop {
+        if condition()? {
+            return Ok(true);
+        }
+        if Instant::now() >= end {
+            return Ok(false);
+        }
+        nix::sched::sched_yield()?;
+    }
+}
+
+/// Gives way to other threads until `condition` holds, for as long as the trial may last.
+pub fn until(mut condition: impl FnMut() -> Result<bool>) -> Result {
+    while !condition()? {
+        nix::sched::sched_yield()?;
+    }
+    Ok(())
+}
+
+/// How this system shows that a thread sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// The system call of a sleeping thread can be read.
+    Syscall,
+    /// Only its state can be read, if that.
+    Quiet,
+}
+
+impl Sight {
+    /// Asks the system, by reading the system call of the calling thread's own task.
+    pub fn here() -> Sight {
+        match Task::current().syscall() {
+            Ok(_) => Sight::Syscall,
+            Err(_) => Sight::Quiet,
+        }
+    }
+
+    /// The word for it in evidence.
+    pub fn word(self) -> &'static str {
+        match self {
+            Sight::Syscall => "by system call",
+            Sight::Quiet => "by quiet period",
+        }
+    }
+}
+
+/// The refusal of a case that counts wakeups on a system that does not tell them.
+pub(crate) fn wakeups_hidden() -> Stop {
+    Stop::Unobservable("this system does not tell how often a thread was woken (/proc/PID/task/TID/status has no voluntary_ctxt_switches)".to_owned())
+}

@@ -1,0 +1,121 @@
+//! One thread, as `/proc` shows it.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+/// A thread of this process or of one below it, by its directory in `/proc`.
+#[derive(Debug, Clone)]
+pub struct Task {
+    directory: PathBuf,
+}
+
+/// The state of a thread: the third field of `/proc/PID/stat`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State(pub char);
+
+impl State {
+    /// Asleep, and a signal would wake it.
+    pub const SLEEPING: State = State('S');
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let word = match self.0 {
+            'R' => "running",
+            'S' => "sleeping",
+            'D' => "in uninterruptible sleep",
+            'T' => "stopped",
+            't' => "stopped by a tracer",
+            'Z' => "a zombie",
+            'X' => "dead",
+            other => return write!(out, "{other}"),
+        };
+        write!(out, "{} ({word})", self.0)
+    }
+}
+
+impl Task {
+    /// The thread with this directory.
+    pub fn at(directory: impl Into<PathBuf>) -> Task {
+        Task { directory: directory.into() }
+    }
+
+    /// A thread of this process. The trial's `/proc` counts in the trial's pid namespace.
+    pub fn of_thread(tid: nix::unistd::Pid) -> Task {
+        Task::at(format!("/proc/self/task/{tid}"))
+    }
+
+    /// The first thread of a process.
+    pub fn of_process(pid: nix::unistd::Pid) -> Task {
+        Task::at(format!("/proc/{pid}/task/{pid}"))
+    }
+
+    /// The calling thread.
+    pub fn current() -> Task {
+        Task::of_thread(nix::unistd::gettid())
+    }
+
+    /// Its state now.
+    pub fn state(&self) -> std::io::Result<State> {
+        let stat = self.read("stat")?;
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let state = after_name.trim_start().chars().next();
+        state.map(State).ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
+    }
+
+    /// The number of the system call that it sleeps in; `None` if it is running, or sleeps
+    /// outside of one. Fails where the system does not tell, or has no such thread any more.
+    pub fn syscall(&self) -> std::io::Result<Option<i64>> {
+        let line = self.read("syscall")?;
+        Ok(line.split_whitespace().next().and_then(|number| number.parse().ok()).filter(|number| *number >= 0))
+    }
+
+    /// How often it gave up its CPU by itself since it began; `None` where the system does not
+    /// count.
+    pub fn voluntary_switches(&self) -> std::io::Result<Option<u64>> {
+        let status = self.read("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        Ok(line.and_then(|count| count.trim().parse().ok()))
+    }
+
+    /// The CPU time that it used, user and system, in ticks of `sysconf(_SC_CLK_TCK)`.
+    pub fn cpu_ticks(&self) -> std::io::Result<u64> {
+        let stat = self.read("stat")?;
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks = |field: usize| after_name.split_whitespace().nth(field).and_then(|text| text.parse::<u64>().ok());
+        ticks(11).zip(ticks(12)).map(|(user, system)| user + system).ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
+    }
+
+    /// The numbers of the descriptors that it has open.
+    pub fn open_descriptors(&self) -> std::io::Result<Vec<i32>> {
+        let entries = std::fs::read_dir(self.directory.join("fd"))?;
+        let mut numbers: Vec<i32> =
+            entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Reads without allocating for more than a page, and in one call: the files of `/proc` are
+    /// made anew for each read from the start.
+    fn read(&self, name: &str) -> std::io::Result<String> {
+        let file = File::open(self.directory.join(name))?;
+        let mut page = [0; 4096];
+        let length = file.read_at(&mut page, 0)?;
+        Ok(String::from_utf8_lossy(&page[..length]).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calling_thread_sees_itself_running() {
+        let task = Task::current();
+        assert_eq!(task.state().unwrap(), State('R'));
+        assert!(task.voluntary_switches().unwrap().is_some());
+        assert!(task.open_descriptors().unwrap().contains(&0));
+        assert!(task.cpu_ticks().is_ok());
+    }
+}
