@@ -1,3 +1,15 @@
 //! Behaviours of the kernel.
 
+mod accept;
+mod aio;
+mod blocking;
+mod delivery;
+mod eintr;
 mod epoll;
+mod herd;
+mod nonblocking;
+mod poll;
+mod reuseport;
+mod select;
+mod sigio;
+mod uring;

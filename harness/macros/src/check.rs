@@ -2,7 +2,6 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
 use syn::{BinOp, Expr, Result, Token};
 
 /// `trial, condition, "sentence", arguments...`
@@ -28,11 +27,7 @@ impl Parse for Check {
 
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     let Check { trial, condition, sentence } = syn::parse2(input)?;
-    let source = condition
-        .span()
-        .source_text()
-        .unwrap_or_else(|| quote!(#condition).to_string());
-    let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
+    let source = quote!(::std::stringify!(#condition));
 
     let Some((left, operator, right)) = comparison(&condition) else {
         return Ok(quote! {{
