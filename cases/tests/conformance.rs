@@ -1,1 +1,7 @@
-fn main() { harness::entry(); }
+//! Every case as a test of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    harness::libtest::main(&cases::catalogue())
+}

@@ -1,20 +1,78 @@
-//! A stand-in for the command: `ioconform [PREFIX] [TIMES]`.
-fn main() {
+//! `ioconform`: judges the I/O behaviour of the running kernel, with evidence.
+
+mod arguments;
+mod outputs;
+mod progress;
+mod run;
+mod screen;
+mod select;
+mod show;
+mod state;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Cli, Command};
+use screen::Screen;
+
+/// Exit codes beside those of [`harness::record::Run::exit_code`].
+const USAGE: u8 = 2;
+const COULD_NOT_JUDGE: u8 = 3;
+
+/// A failure that has its own exit code.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// The command was not usable as it was given.
+    fn usage(error: impl Into<anyhow::Error>) -> Failure {
+        Failure { code: USAGE, error: error.into() }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure { code: COULD_NOT_JUDGE, error: error.into() }
+    }
+}
+
+fn main() -> ExitCode {
     harness::entry();
-    let arguments: Vec<String> = std::env::args().collect();
-    let prefix = arguments.get(1).cloned().unwrap_or_default();
-    let times = arguments.get(2).and_then(|times| times.parse().ok()).unwrap_or(1);
-    for case in cases::catalogue().into_iter().filter(|case| case.id.starts_with(&prefix)) {
-        for _ in 0..times {
-            let start = std::time::Instant::now();
-            let hand_over = harness::isolate::HandOver { timeout_scale: 1.0, cancel: None };
-            match harness::isolate::run_case(case, hand_over) {
-                Ok(outcome) if times == 1 => {
-                    println!("{} {:?} {:?} {} {:#?}", case.id, start.elapsed(), outcome.verdict, outcome.reason, outcome.evidence);
-                }
-                Ok(outcome) => println!("{} {:?} {}", case.id, outcome.verdict, outcome.reason),
-                Err(error) => println!("{} LOST {error}", case.id),
-            }
+    let cli = Cli::parse();
+    cli.color.write_global();
+    let screen = Screen::new();
+    let code = match execute(&cli, &screen) {
+        Ok(code) => code,
+        Err(failure) => {
+            screen.error(&format!("{:#}", failure.error));
+            failure.code
+        }
+    };
+    // A reader that closes the pipe has seen enough; a full disk is something to be told.
+    ExitCode::from(match screen.failure() {
+        Some(error) => {
+            screen.error(&format!("cannot write to stdout: {error}"));
+            if code == 0 { COULD_NOT_JUDGE } else { code }
+        }
+        None => code,
+    })
+}
+
+fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
+    match &cli.command {
+        Command::Run(arguments) => run::run(arguments, screen),
+        Command::List(arguments) => show::list(arguments, screen),
+        Command::Explain { id } => show::explain(id, screen),
+        Command::Doctor => Ok(show::doctor(screen)),
+        Command::Diff { old, new } => show::diff(old, new, screen),
+        Command::Report { results, output } => show::report(results, output, screen),
+        Command::Completions { shell } => {
+            show::completions(*shell, screen);
+            Ok(0)
         }
     }
 }

@@ -1,1 +1,221 @@
-//! to come
+//! A user's own known deviations, in a file that says of each why it is accepted.
+//!
+//! ```toml
+//! [[known]]
+//! case = "reuseport.*"            # an id or a glob
+//! verdicts = ["deviates"]         # what is accepted
+//! when = "5.10..6.1"              # kernels; either side may be empty; optional
+//! reason = "our 5.10 lacks the fix, ticket 1234"
+//! ```
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use globset::{GlobBuilder, GlobMatcher};
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::Version;
+use crate::record::{Record, Run, System, Verdict};
+
+/// The file as it is written.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    known: Vec<Known>,
+}
+
+/// A known deviation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    case: String,
+    verdicts: Vec<Verdict>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    when: String,
+    reason: String,
+}
+
+/// Why a baseline cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BaselineError {
+    /// The file cannot be read.
+    #[error("cannot read the baseline {path}: {error}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The file is no TOML of the right shape.
+    #[error("the baseline {path} is not valid: {error}")]
+    Parse {
+        /// The file.
+        path: String,
+        /// What is wrong, on one line.
+        error: String,
+    },
+    /// An entry contradicts itself or names nothing.
+    #[error("the baseline {path}, entry {entry} (`{case}`): {problem}")]
+    Entry {
+        /// The file.
+        path: String,
+        /// Which entry, from 1.
+        entry: usize,
+        /// Its case.
+        case: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// A baseline that was read and found sound.
+#[derive(Debug)]
+pub struct Baseline {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    known: Known,
+    ids: GlobMatcher,
+    from: Option<Version>,
+    until: Option<Version>,
+    used: AtomicBool,
+}
+
+impl Baseline {
+    /// Reads a baseline; every entry must match one of `ids`, the ids of the catalogue.
+    pub fn read(path: &Path, ids: &[&str]) -> Result<Baseline, BaselineError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| BaselineError::Read { path: name.clone(), error })?;
+        Baseline::parse(&name, &text, ids)
+    }
+
+    fn parse(path: &str, text: &str, ids: &[&str]) -> Result<Baseline, BaselineError> {
+        let file: File = toml::from_str(text).map_err(|error| BaselineError::Parse {
+            path: path.to_owned(),
+            error: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+        })?;
+        let entry = |(index, known): (usize, Known)| {
+            let case = known.case.clone();
+            Entry::new(known, ids).map_err(|problem| BaselineError::Entry {
+                path: path.to_owned(),
+                entry: index + 1,
+                case,
+                problem,
+            })
+        };
+        Ok(Baseline { entries: file.known.into_iter().enumerate().map(entry).collect::<Result<_, _>>()? })
+    }
+
+    /// Marks a record as expected, or as unexpectedly good, by the first entry that speaks of it.
+    pub fn apply(&self, system: &System, record: &mut Record) {
+        let speaks = |entry: &&Entry| entry.ids.is_match(&record.id) && entry.is_about(system);
+        let Some(entry) = self.entries.iter().find(speaks) else { return };
+        entry.used.store(true, Ordering::Relaxed);
+        if entry.known.verdicts.contains(&record.verdict) {
+            record.expected = true;
+            record.note = format!("baseline: {}", entry.known.reason);
+        } else if record.verdict == Verdict::Conforms {
+            record.expected = false;
+            record.note = format!("unexpected pass; the baseline says: {}", entry.known.reason);
+        }
+    }
+
+    /// The entries for `system` that no record of the run used.
+    pub fn stale(&self, system: &System) -> Vec<String> {
+        let stale = |entry: &&Entry| entry.is_about(system) && !entry.used.load(Ordering::Relaxed);
+        self.entries.iter().filter(stale).map(|entry| entry.known.case.clone()).collect()
+    }
+
+    /// The text of a baseline that accepts everything unexpected in `run`, keeping the entries
+    /// of this one that still hold.
+    pub fn bless(this: Option<&Baseline>, run: &Run) -> String {
+        let mut file = File::default();
+        let passes: Vec<_> = run.unexpected().filter(|record| record.verdict == Verdict::Conforms).collect();
+        for entry in this.into_iter().flat_map(|baseline| &baseline.entries) {
+            let passed = passes.iter().any(|record| entry.ids.is_match(&record.id));
+            if !passed && !run.stale_baseline.contains(&entry.known.case) {
+                file.known.push(entry.known.clone());
+            }
+        }
+        for record in run.unexpected().filter(|record| record.verdict != Verdict::Conforms && !record.flaky()) {
+            file.known.push(Known {
+                case: record.id.clone(),
+                verdicts: vec![record.verdict],
+                when: String::new(),
+                reason: format!("blessed on {} {}: {}", run.system.name, run.system.release, record.reason),
+            });
+        }
+        toml::to_string_pretty(&file).unwrap_or_default()
+    }
+}
+
+impl Entry {
+    fn new(known: Known, ids: &[&str]) -> Result<Entry, String> {
+        if known.reason.trim().is_empty() {
+            return Err("an entry needs a reason".to_owned());
+        }
+        if known.verdicts.is_empty() || known.verdicts.contains(&Verdict::Conforms) {
+            return Err("`verdicts` names the verdicts that are accepted beside `conforms`".to_owned());
+        }
+        let glob = GlobBuilder::new(&known.case).build().map_err(|error| error.to_string())?;
+        let ids_glob = glob.compile_matcher();
+        if !ids.iter().any(|id| ids_glob.is_match(id)) {
+            return Err(format!("there is no such case{}", crate::suggest::did_you_mean(&known.case, ids)));
+        }
+        let bound = |text: &str| -> Result<Option<Version>, String> {
+            let text = text.trim();
+            if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|error: crate::kernel::NotAVersion| error.to_string()) }
+        };
+        let (from, until) = match known.when.split_once("..") {
+            Some((from, until)) => (bound(from)?, bound(until)?),
+            None if known.when.is_empty() => (None, None),
+            None => return Err("`when` is a range of kernels, as in \"5.10..6.1\" or \"..6.1\"".to_owned()),
+        };
+        Ok(Entry { known, ids: ids_glob, from, until, used: AtomicBool::new(false) })
+    }
+
+    fn is_about(&self, system: &System) -> bool {
+        let Ok(version) = system.release.parse::<Version>() else {
+            return self.from.is_none() && self.until.is_none();
+        };
+        self.from.is_none_or(|from| version >= from) && self.until.is_none_or(|until| version < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const IDS: [&str; 2] = ["epoll.edge.a", "poll.b"];
+
+    #[rstest]
+    #[case::no_toml("known =", "not valid")]
+    #[case::unknown_key("[[known]]\ncase='poll.b'\nverdict=['deviates']\nreason='r'", "not valid")]
+    #[case::no_reason("[[known]]\ncase='poll.b'\nverdicts=['deviates']", "reason")]
+    #[case::empty_reason("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nreason=' '", "needs a reason")]
+    #[case::accepts_all("[[known]]\ncase='poll.b'\nverdicts=['conforms']\nreason='r'", "beside `conforms`")]
+    #[case::unknown_case("[[known]]\ncase='pol.b'\nverdicts=['deviates']\nreason='r'", "poll.b")]
+    #[case::bad_range("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='6.1'\nreason='r'", "range")]
+    #[case::bad_version("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='x..'\nreason='r'", "kernel version")]
+    fn a_bad_baseline_is_refused_in_one_line(#[case] text: &str, #[case] says: &str) {
+        let error = Baseline::parse("b.toml", text, &IDS).unwrap_err().to_string();
+        assert!(error.contains(says) && !error.contains('\n'), "{error}");
+    }
+
+    #[rstest]
+    #[case("5.10..6.1", "5.10.1", true)]
+    #[case("5.10..6.1", "6.1.0", false)]
+    #[case("..6.1", "4.4", true)]
+    #[case("6.1..", "6.18", true)]
+    #[case("6.1..", "5.10", false)]
+    fn when_is_a_half_open_range(#[case] when: &str, #[case] release: &str, #[case] about: bool) {
+        let text = format!("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='{when}'\nreason='r'");
+        let baseline = Baseline::parse("b.toml", &text, &IDS).unwrap();
+        let system = System { release: release.to_owned(), ..System::here() };
+        assert_eq!(baseline.entries[0].is_about(&system), about);
+    }
+}

@@ -1,1 +1,178 @@
-//! to come
+//! From what a trial ended in to what that means for the system: expected here, or not.
+
+use std::collections::BTreeMap;
+
+use crate::baseline::Baseline;
+use crate::case::{Case, Strength};
+use crate::isolate::{Outcome, StartError};
+use crate::kernel::expectation;
+use crate::record::{Record, System, Verdict};
+
+/// What a verdict is held against.
+#[derive(Debug)]
+pub struct Judge {
+    /// The system that is judged.
+    pub system: System,
+    /// The user's own known deviations.
+    pub baseline: Option<Baseline>,
+    /// A skip that a command could mend counts as unexpected.
+    pub strict: bool,
+}
+
+impl Judge {
+    /// A judge of this machine without a baseline; strict if `IOCONFORM_STRICT` is `1`.
+    pub fn here() -> Judge {
+        let strict = std::env::var_os("IOCONFORM_STRICT").is_some_and(|value| value == "1");
+        Judge { system: System::here(), baseline: None, strict }
+    }
+
+    /// The record of one trial. A trial that was cancelled has none.
+    pub fn record(&self, case: &Case, outcome: Result<Outcome, StartError>) -> Option<Record> {
+        let mut record = match outcome {
+            Ok(outcome) => {
+                let mut record = Record::new(case, outcome.verdict, outcome.reason);
+                record.mend = outcome.mend;
+                record.evidence = outcome.evidence;
+                record.isolation = outcome.isolation.iter().map(|namespace| namespace.word().to_owned()).collect();
+                record.micros = outcome.micros;
+                record
+            }
+            Err(StartError::Cancelled) => return None,
+            Err(error) => Record::new(case, Verdict::Error, error.to_string()),
+        };
+        self.hold_against_contract(case, &mut record);
+        if let Some(baseline) = &self.baseline {
+            baseline.apply(&self.system, &mut record);
+        }
+        Some(record)
+    }
+
+    /// Ranges are upstream's, and kernels carry backports: what counts is what was seen. A kernel
+    /// that conforms earlier than upstream is as good as expected; one that lacks what its
+    /// version promises is not.
+    fn hold_against_contract(&self, case: &Case, record: &mut Record) {
+        let expectation = expectation(case, &self.system.release);
+        (record.expected, record.note) = match (record.verdict, expectation.verdict) {
+            (Verdict::Error, _) => (false, String::new()),
+            (Verdict::Skipped, _) => (!self.strict || record.mend.is_empty(), String::new()),
+            (Verdict::Unobservable, _) | (Verdict::Conforms, Verdict::Conforms) => (true, String::new()),
+            (seen, promised) if seen == promised => (true, expectation.why),
+            (Verdict::Conforms, Verdict::Unsupported) => (true, format!("backport: {}", expectation.why)),
+            (Verdict::Conforms, _) if case.strength == Strength::Folklore => {
+                (false, format!("the belief holds here; elsewhere: {}", expectation.why))
+            }
+            (Verdict::Conforms, _) => (true, format!("better than upstream, where: {}", expectation.why)),
+            (_, _) => (false, expectation.why),
+        };
+    }
+}
+
+/// One record for several trials of a case: the first that is unexpected, or else the first. If
+/// their verdicts differ, that itself is unexpected.
+pub fn merge(records: Vec<Record>) -> Option<Record> {
+    let mut verdicts = BTreeMap::new();
+    for record in &records {
+        *verdicts.entry(record.verdict).or_insert(0) += 1;
+    }
+    let chosen = records.iter().position(|record| !record.expected).unwrap_or(0);
+    let several = records.len() > 1;
+    let mut record = records.into_iter().nth(chosen)?;
+    if verdicts.len() > 1 {
+        let counts: Vec<_> = verdicts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+        record.expected = false;
+        record.note = format!("verdicts differ: {}", counts.join(", "));
+    }
+    if several {
+        record.verdicts = verdicts;
+    }
+    Some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Evidence;
+    use rstest::rstest;
+
+    fn case(strength: Strength) -> Case {
+        let text = Box::leak(Box::new(crate::case::Change {
+            from: "5.5",
+            until: "5.14",
+            verdict: Verdict::Deviates,
+            why: "broken",
+        }));
+        Case {
+            id: "area.case",
+            claim: "It does.",
+            sources: &[],
+            strength,
+            since: "4.5",
+            changed: std::slice::from_ref(text),
+            needs: &[],
+            alone: false,
+            deadline: std::time::Duration::from_secs(1),
+            file: "",
+            line: 0,
+            text: "",
+            run: |_| Ok(()),
+        }
+    }
+
+    fn outcome(verdict: Verdict, mend: &str) -> Outcome {
+        Outcome {
+            verdict,
+            reason: String::new(),
+            mend: mend.to_owned(),
+            evidence: Evidence::default(),
+            isolation: std::collections::BTreeSet::new(),
+            micros: 1,
+        }
+    }
+
+    #[rstest]
+    #[case::as_promised("6.1", Verdict::Conforms, true)]
+    #[case::plain_deviation("6.1", Verdict::Deviates, false)]
+    #[case::known_range("5.10.1", Verdict::Deviates, true)]
+    #[case::better_than_its_range("5.10.1", Verdict::Conforms, true)]
+    #[case::too_old("4.4", Verdict::Unsupported, true)]
+    #[case::backport("4.4", Verdict::Conforms, true)]
+    #[case::built_without("6.1", Verdict::Unsupported, false)]
+    #[case::not_to_be_seen("6.1", Verdict::Unobservable, true)]
+    #[case::skipped("6.1", Verdict::Skipped, true)]
+    #[case::error("6.1", Verdict::Error, false)]
+    fn a_verdict_is_held_against_the_kernels_version(
+        #[case] release: &str,
+        #[case] verdict: Verdict,
+        #[case] expected: bool,
+    ) {
+        let mut judge = Judge::here();
+        judge.system.release = release.to_owned();
+        let record = judge.record(&case(Strength::Documented), Ok(outcome(verdict, ""))).unwrap();
+        assert_eq!(record.expected, expected, "{record:?}");
+    }
+
+    #[rstest]
+    #[case(false, "", true)]
+    #[case(false, "sysctl", true)]
+    #[case(true, "", true)]
+    #[case(true, "sysctl", false)]
+    fn strict_refuses_a_skip_that_can_be_mended(#[case] strict: bool, #[case] mend: &str, #[case] expected: bool) {
+        let judge = Judge { strict, ..Judge::here() };
+        let record = judge.record(&case(Strength::Documented), Ok(outcome(Verdict::Skipped, mend))).unwrap();
+        assert_eq!(record.expected, expected);
+    }
+
+    #[test]
+    fn differing_verdicts_are_never_expected() {
+        let judge = Judge::here();
+        let case = case(Strength::Documented);
+        let record = |verdict| judge.record(&case, Ok(outcome(verdict, ""))).unwrap();
+        let same = merge(vec![record(Verdict::Conforms), record(Verdict::Conforms)]).unwrap();
+        assert!(same.expected && !same.flaky() && same.verdicts[&Verdict::Conforms] == 2);
+        let mixed = merge(vec![record(Verdict::Conforms), record(Verdict::Skipped)]).unwrap();
+        assert!(!mixed.expected && mixed.flaky());
+        let bad = merge(vec![record(Verdict::Conforms), record(Verdict::Deviates)]).unwrap();
+        assert_eq!(bad.verdict, Verdict::Deviates);
+        assert_eq!(merge(vec![]), None);
+    }
+}

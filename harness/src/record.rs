@@ -263,8 +263,10 @@ pub struct Run {
     pub started: String,
     /// How long it took, in milliseconds.
     pub millis: u64,
-    /// Whether every selected case has a record; false after an interruption.
+    /// Whether every selected case has a record; false after an interruption or `--fail-fast`.
     pub complete: bool,
+    /// Whether a signal ended the run.
+    pub interrupted: bool,
     /// The arguments of the command, without its name.
     pub command: Vec<String>,
     /// The system that was judged.
@@ -294,7 +296,7 @@ impl Run {
     /// 0 all as expected.
     pub fn exit_code(&self) -> u8 {
         let unexpected = |record: &Record| !record.expected && (record.verdict != Verdict::Error || record.flaky());
-        if !self.complete {
+        if self.interrupted {
             130
         } else if self.records.is_empty() {
             4

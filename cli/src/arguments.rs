@@ -1,0 +1,185 @@
+//! The command line, spelled as cargo and nextest spell theirs.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use harness::filter::{Filter, Shard};
+
+use crate::outputs::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  ioconform run                                judge this kernel
+  ioconform run 'epoll.*' --skip '*.exclusive.*'
+  ioconform run -o json=now.json -o REPORT.md  and write reports
+  ioconform run herd --repeat 200              is it steady?
+  ioconform explain herd.accept                what a case claims, and how it is decided
+  ioconform diff before.json now.json          what changed
+
+Exit status: 0 all as expected, 1 something unexpected, 2 usage, 3 could not judge,
+4 nothing ran, 130 interrupted.";
+
+/// Judge the I/O behaviour of the running kernel, with evidence.
+#[derive(Debug, Parser)]
+#[command(name = "ioconform", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// When to use colours; NO_COLOR in the environment is honoured
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    pub(crate) fn write_global(self) {
+        match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge this kernel
+    #[command(visible_alias = "r")]
+    Run(Box<Run>),
+    /// List the cases that a selection means
+    List(List),
+    /// Tell what a case claims, where that is stated, how it is decided and what was last seen here
+    Explain {
+        /// A case's id, or a pattern
+        id: String,
+    },
+    /// Tell what this machine can and cannot show, and the command that mends it
+    Doctor,
+    /// Tell what changed between two results; exit status 1 on a regression
+    Diff {
+        /// The older result, as `run -o json=FILE` wrote it
+        old: PathBuf,
+        /// The newer one
+        new: PathBuf,
+    },
+    /// Convert results; several become one
+    Report {
+        /// Results, as `run -o json=FILE` wrote them
+        #[arg(required = true, value_name = "RESULT.json")]
+        results: Vec<PathBuf>,
+        /// What to write: FORMAT=PATH (json, md, ktap, junit), or a PATH whose ending tells
+        #[arg(short, long, required = true, value_name = "FORMAT=PATH")]
+        output: Vec<Output>,
+    },
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which cases.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Ids, prefixes of ids (`epoll.edge`) or globs (`*.fork_*`); all cases if none is given
+    #[arg(value_name = "ID-GLOB")]
+    pub(crate) patterns: Vec<String>,
+    /// Leave out what this id, prefix or glob matches (repeatable)
+    #[arg(long, value_name = "ID-GLOB")]
+    pub(crate) skip: Vec<String>,
+    /// Only cases that an expression means: id(GLOB) area(GLOB) strength(GLOB) claim(GLOB)
+    /// need(GLOB), joined by & | ! ( ); repeated filters add up
+    #[arg(short = 'E', long, value_name = "EXPRESSION", value_parser = Filter::parse)]
+    pub(crate) filter: Vec<Filter>,
+    /// Only part K of N of the selection
+    #[arg(long, value_name = "K/N")]
+    pub(crate) shard: Option<Shard>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Print claims too
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Trials side by side [default: the number of CPUs]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) jobs: Option<u32>,
+    /// Try a case up to N times until it is as expected; a deviation that goes away stays unexpected
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) attempts: u32,
+    /// Run each case N times; differing verdicts are unexpected
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+    /// Repeat until something unexpected happens (with --repeat: at most N times)
+    #[arg(long)]
+    pub(crate) until_unexpected: bool,
+    /// Multiply every deadline, for slow or emulated machines
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor)]
+    pub(crate) timeout_scale: f64,
+    /// Stop at the first unexpected verdict
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Known deviations of this system, each with a reason
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write what was unexpected into the baseline file, to be reviewed
+    #[arg(long, requires = "baseline")]
+    pub(crate) bless: bool,
+    /// Write a report: FORMAT=PATH (json, md, ktap, junit), or a PATH whose ending tells; `-` is
+    /// stdout (repeatable)
+    #[arg(short, long, value_name = "FORMAT=PATH")]
+    pub(crate) output: Vec<Output>,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub(crate) progress: Progress,
+    /// Only what is unexpected and the last line; twice: nothing but errors
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
+    pub(crate) quiet: u8,
+    /// Every check with its values
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// A bar on a terminal, else a counter
+    Auto,
+    /// A bar with the running cases below it, on stderr
+    Bar,
+    /// A line a case
+    Counter,
+    /// Nothing until the end
+    None,
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor > 0.0 && factor <= 1000.0 => Ok(factor),
+        _ => Err("a factor is a number above 0, up to 1000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,109 @@
+//! What a person sees while a run goes on.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use harness::case::Case;
+use harness::record::Record;
+use harness::runner::Watcher;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::arguments::Progress;
+use crate::screen::{Screen, color};
+
+/// A bar on stderr, or a line a case, or nothing.
+pub(crate) struct Display<'a> {
+    screen: &'a Screen,
+    total: usize,
+    repeat: u32,
+    done: AtomicUsize,
+    kind: Kind,
+    unexpected_only: bool,
+}
+
+enum Kind {
+    Bar { all: MultiProgress, bar: ProgressBar, running: Mutex<BTreeMap<&'static str, ProgressBar>> },
+    Counter,
+    Nothing,
+}
+
+impl<'a> Display<'a> {
+    pub(crate) fn new(screen: &'a Screen, how: Progress, total: usize, repeat: u32, quiet: u8) -> Display<'a> {
+        let kind = match how {
+            Progress::None => Kind::Nothing,
+            Progress::Auto if quiet > 0 => Kind::Nothing,
+            Progress::Auto if std::io::stderr().is_terminal() => Kind::bar(total),
+            Progress::Bar => Kind::bar(total),
+            Progress::Auto | Progress::Counter => Kind::Counter,
+        };
+        Display { screen, total, repeat, done: AtomicUsize::new(0), kind, unexpected_only: quiet > 0 }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn close(&self) {
+        if let Kind::Bar { bar, .. } = &self.kind {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Kind {
+    fn bar(total: usize) -> Kind {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
+        let bar = all.add(ProgressBar::new(total as u64));
+        let style = ProgressStyle::with_template("{bar:32.green} {pos}/{len} {elapsed} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌"));
+        Kind::Bar { all, bar, running: Mutex::default() }
+    }
+}
+
+impl Watcher for Display<'_> {
+    fn started(&self, case: &'static Case) {
+        if let Kind::Bar { all, running, .. } = &self.kind {
+            let line = all.add(ProgressBar::new_spinner());
+            line.set_style(ProgressStyle::with_template("  {spinner} {msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            line.set_message(case.id);
+            line.enable_steady_tick(Duration::from_millis(200));
+            running.lock().unwrap_or_else(PoisonError::into_inner).insert(case.id, line);
+        }
+    }
+
+    fn repeated(&self, case: &'static Case, done: u32) {
+        if let Kind::Bar { running, .. } = &self.kind
+            && self.repeat > 1
+            && let Some(line) = running.lock().unwrap_or_else(PoisonError::into_inner).get(case.id)
+        {
+            line.set_message(format!("{} {done}/{}", case.id, self.repeat));
+        }
+    }
+
+    fn finished(&self, case: &'static Case, record: Option<&Record>) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Kind::Bar { bar, running, .. } = &self.kind {
+            if let Some(line) = running.lock().unwrap_or_else(PoisonError::into_inner).remove(case.id) {
+                line.finish_and_clear();
+            }
+            bar.inc(1);
+        }
+        let Some(record) = record else { return };
+        let (paint, reset) = (color(record.verdict, record.expected), anstyle::Reset);
+        let width = self.total.to_string().len();
+        match &self.kind {
+            Kind::Counter if record.expected && self.unexpected_only => {}
+            Kind::Counter => self.screen.line(&format!(
+                "[{done:>width$}/{}] {paint}{:<12}{reset} {}{}",
+                self.total,
+                record.verdict,
+                record.id,
+                if record.expected { "" } else { "  (unexpected)" }
+            )),
+            Kind::Bar { all, .. } if !record.expected => {
+                all.suspend(|| self.screen.line(&format!("{paint}{}{reset} {}  (unexpected)", record.verdict, record.id)));
+            }
+            Kind::Bar { .. } | Kind::Nothing => {}
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The commands that only look: list, explain, doctor, diff, report, completions.
+
+use std::path::{Path, PathBuf};
+
+use anstyle::{AnsiColor, Reset, Style};
+use clap::CommandFactory as _;
+use harness::case::Case;
+use harness::filter::Pattern;
+use harness::record::Verdict;
+use harness::report;
+use harness::suggest::did_you_mean;
+
+use crate::arguments::{Cli, List};
+use crate::outputs::Output;
+use crate::run::evidence;
+use crate::screen::{Screen, color, paint};
+use crate::{Failure, select, state};
+
+pub(crate) fn list(arguments: &List, screen: &Screen) -> Result<u8, Failure> {
+    let cases = select::select(&arguments.selection).map_err(Failure::usage)?;
+    for case in &cases {
+        screen.line(case.id);
+        if arguments.verbose {
+            screen.line(&format!("    {}", case.claim));
+        }
+    }
+    if cases.is_empty() {
+        return Err(Failure { code: 4, error: anyhow::anyhow!("the filters leave no case") });
+    }
+    Ok(0)
+}
+
+pub(crate) fn explain(id: &str, screen: &Screen) -> Result<u8, Failure> {
+    let all = cases::catalogue();
+    let pattern = Pattern::new(id).map_err(Failure::usage)?;
+    let meant: Vec<_> = all.iter().filter(|case| pattern.matches(case.id)).collect();
+    if meant.is_empty() {
+        let ids: Vec<_> = all.iter().map(|case| case.id).collect();
+        return Err(Failure::usage(anyhow::anyhow!("no case matches `{id}`{}", did_you_mean(id, &ids))));
+    }
+    for (number, case) in meant.iter().enumerate() {
+        if number > 0 {
+            screen.line("");
+        }
+        explain_one(case, screen);
+    }
+    Ok(0)
+}
+
+fn explain_one(case: &Case, screen: &Screen) {
+    let bold = Style::new().bold();
+    let row = |label: &str, text: &str| screen.line(&format!("{bold}{label:<10}{Reset} {text}"));
+    row("case", case.id);
+    row("claim", case.claim);
+    for source in case.sources {
+        row("stated in", &source.to_string());
+    }
+    row("strength", &case.strength.to_string());
+    row("kernels", &if case.since.is_empty() { "all".to_owned() } else { format!("since {}", case.since) });
+    for change in case.changed {
+        let bound = |text: &str, open: &str| if text.is_empty() { open.to_owned() } else { text.to_owned() };
+        row("", &format!("from {} up to {}: {}, {}", bound(change.from, "the first"), bound(change.until, "today"), change.verdict, change.why));
+    }
+    for need in case.needs {
+        row("needs", &need.to_string());
+    }
+    if case.alone {
+        row("runs", "alone, with no other trial beside it");
+    }
+    match state::last_seen(case.id) {
+        Some((when, record)) => row("last seen", &format!("in the run of {when}:{}", evidence(&record).replace('\n', "\n           "))),
+        None => row("last seen", &format!("never here; run it with: ioconform run {}", case.id)),
+    }
+    row("decided by", &format!("{}:{}\n", case.file, case.line));
+    screen.line(case.text);
+}
+
+pub(crate) fn doctor(screen: &Screen) -> u8 {
+    let findings = harness::doctor::findings();
+    for finding in &findings {
+        let (style, word) = if finding.found { (paint(AnsiColor::Green), "yes") } else { (paint(AnsiColor::Yellow), "no ") };
+        screen.line(&format!("{style}{word}{Reset} {}", finding.what));
+        for (label, text) in [("   ", &finding.meaning), ("    mend:", &finding.mend)] {
+            if !text.is_empty() {
+                screen.line(&format!("{label} {text}"));
+            }
+        }
+    }
+    let missing = findings.iter().filter(|finding| !finding.found).count();
+    screen.line(&match missing {
+        0 => "\nThis machine shows everything that the cases look at.".to_owned(),
+        count => format!("\n{count} of {} missing; no verdict is wrong for it, but some cases cannot be judged.", findings.len()),
+    });
+    0
+}
+
+pub(crate) fn diff(old: &Path, new: &Path, screen: &Screen) -> Result<u8, Failure> {
+    let (old, new) = (report::read(old).map_err(Failure::usage)?, report::read(new).map_err(Failure::usage)?);
+    let changes = report::diff(&old, &new);
+    let word = |verdict: Option<Verdict>| match verdict {
+        Some(verdict) => format!("{}{verdict}{Reset}", color(verdict, true)),
+        None => "absent".to_owned(),
+    };
+    for change in &changes {
+        let regression = if change.regression { format!("{}regression{Reset} ", paint(AnsiColor::Red)) } else { String::new() };
+        let reason = if change.reason.is_empty() { String::new() } else { format!(" ({})", change.reason) };
+        screen.line(&format!("{regression}{}: {} -> {}{reason}", change.id, word(change.old), word(change.new)));
+    }
+    let regressions = changes.iter().filter(|change| change.regression).count();
+    screen.line(&format!(
+        "{} -> {}: {} of {} cases differ, {regressions} for the worse",
+        old.system.release, new.system.release, changes.len(), old.records.len().max(new.records.len())
+    ));
+    Ok(u8::from(regressions > 0))
+}
+
+pub(crate) fn report(results: &[PathBuf], outputs: &[Output], screen: &Screen) -> Result<u8, Failure> {
+    outputs.iter().try_for_each(Output::check).map_err(Failure::usage)?;
+    if outputs.iter().any(Output::is_stdout) {
+        screen.leave_stdout();
+    }
+    let runs = results.iter().map(|path| report::read(path)).collect::<Result<Vec<_>, _>>().map_err(Failure::usage)?;
+    if let Some(other) = runs.iter().find(|run| run.system.release != runs[0].system.release) {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "these results are of different kernels ({} and {}); compare them with: ioconform diff",
+            runs[0].system.release,
+            other.system.release
+        )));
+    }
+    let Some(whole) = report::merge(runs) else { return Ok(4) };
+    for output in outputs {
+        output.write(&whole)?;
+    }
+    Ok(0)
+}
+
+pub(crate) fn completions(shell: clap_complete::Shell, screen: &Screen) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ioconform", &mut script);
+    screen.line(String::from_utf8_lossy(&script).trim_end());
+}

@@ -1,0 +1,98 @@
+//! Runs as files.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::record::{Run, SCHEMA};
+
+/// Why a file is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It cannot be read.
+    #[error("cannot read {0}: {1}")]
+    Read(PathBuf, io::Error),
+    /// It is no JSON of the right shape.
+    #[error("{0} is not a result of ioconform: {1}")]
+    Parse(PathBuf, serde_json::Error),
+    /// It was written by a later ioconform.
+    #[error("{path} has schema {found}, this ioconform reads up to {SCHEMA}: use a newer one")]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u64,
+    },
+}
+
+/// Reads what `-o json=PATH` wrote.
+pub fn read(path: &Path) -> Result<Run, ReadError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ReadError::Read(path.to_owned(), error))?;
+    parse(path, &text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Run, ReadError> {
+    let wrong = |error| ReadError::Parse(path.to_owned(), error);
+    let value: serde_json::Value = serde_json::from_str(text).map_err(wrong)?;
+    let schema = value.get("schema").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    if schema > u64::from(SCHEMA) {
+        return Err(ReadError::Schema { path: path.to_owned(), found: schema });
+    }
+    serde_json::from_value(value).map_err(wrong)
+}
+
+/// One run of the parts of one: the records of all, the frame of the first. Of a case that stands
+/// in several parts, the last record counts.
+pub fn merge(parts: Vec<Run>) -> Option<Run> {
+    let mut records = BTreeMap::new();
+    let mut parts = parts.into_iter();
+    let mut whole = parts.next()?;
+    let add = |records: &mut BTreeMap<_, _>, run: &mut Run| {
+        records.extend(run.records.drain(..).map(|record| (record.id.clone(), record)));
+    };
+    add(&mut records, &mut whole);
+    for mut part in parts {
+        add(&mut records, &mut part);
+        whole.millis += part.millis;
+        whole.complete &= part.complete;
+        whole.interrupted |= part.interrupted;
+        for note in part.notes {
+            if !whole.notes.contains(&note) {
+                whole.notes.push(note);
+            }
+        }
+        whole.stale_baseline.retain(|entry| part.stale_baseline.contains(entry));
+    }
+    whole.records = records.into_values().collect();
+    Some(whole)
+}
+
+/// The run as JSON, two blanks deep, with a line end.
+pub(super) fn json(run: &Run) -> String {
+    let mut text = serde_json::to_string_pretty(run).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Writes a file whole or not at all: what stood there stays until the new text is on disk.
+/// `-` and whatever is no regular file (`/dev/stdout`, a pipe) is written to directly.
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
+    if path == Path::new("-") {
+        let mut stdout = io::stdout();
+        return stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    }
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
+    }
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}", std::process::id()));
+    let temporary = path.with_file_name(temporary);
+    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
