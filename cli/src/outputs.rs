@@ -20,19 +20,34 @@ impl FromStr for Output {
     fn from_str(text: &str) -> Result<Output, String> {
         let formats = Format::ALL.map(|(_, name, _)| name).join(", ");
         let (format, path) = match text.split_once('=') {
-            Some((name, path)) => {
-                (Format::named(name).ok_or_else(|| format!("there is no format `{name}`, only {formats}"))?, path)
-            }
+            Some((name, path)) => (
+                Format::named(name)
+                    .ok_or_else(|| format!("there is no format `{name}`, only {formats}"))?,
+                path,
+            ),
             None => {
-                let ending = Path::new(text).extension().and_then(|ending| ending.to_str()).unwrap_or("");
+                let ending = Path::new(text)
+                    .extension()
+                    .and_then(|ending| ending.to_str())
+                    .unwrap_or("");
                 let format = Format::named(ending);
-                (format.ok_or_else(|| format!("`{text}` does not tell its format; write FORMAT=PATH, with {formats}"))?, text)
+                (
+                    format.ok_or_else(|| {
+                        format!(
+                            "`{text}` does not tell its format; write FORMAT=PATH, with {formats}"
+                        )
+                    })?,
+                    text,
+                )
             }
         };
         if path.is_empty() {
             return Err("a report needs a path, or - for stdout".to_owned());
         }
-        Ok(Output { format, path: path.into() })
+        Ok(Output {
+            format,
+            path: path.into(),
+        })
     }
 }
 
@@ -47,7 +62,11 @@ impl Output {
         if self.is_stdout() {
             return Ok(());
         }
-        anyhow::ensure!(!self.path.is_dir(), "cannot write {}: it is a directory", self.path.display());
+        anyhow::ensure!(
+            !self.path.is_dir(),
+            "cannot write {}: it is a directory",
+            self.path.display()
+        );
         let folder = match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -65,7 +84,9 @@ impl Output {
     /// Writes the report, whole or not at all.
     pub(crate) fn write(&self, run: &Run) -> anyhow::Result<()> {
         match write(&self.path, &self.format.render(run)) {
-            Err(error) if self.is_stdout() && error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if self.is_stdout() && error.kind() == std::io::ErrorKind::BrokenPipe => {
+                Ok(())
+            }
             written => written.with_context(|| format!("cannot write {}", self.path.display())),
         }
     }

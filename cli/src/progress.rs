@@ -25,13 +25,23 @@ pub(crate) struct Display<'a> {
 }
 
 enum Kind {
-    Bar { all: MultiProgress, bar: ProgressBar, running: Mutex<BTreeMap<&'static str, ProgressBar>> },
+    Bar {
+        all: MultiProgress,
+        bar: ProgressBar,
+        running: Mutex<BTreeMap<&'static str, ProgressBar>>,
+    },
     Counter,
     Nothing,
 }
 
 impl<'a> Display<'a> {
-    pub(crate) fn new(screen: &'a Screen, how: Progress, total: usize, repeat: u32, quiet: u8) -> Display<'a> {
+    pub(crate) fn new(
+        screen: &'a Screen,
+        how: Progress,
+        total: usize,
+        repeat: u32,
+        quiet: u8,
+    ) -> Display<'a> {
         let kind = match how {
             Progress::None => Kind::Nothing,
             Progress::Auto if quiet > 0 => Kind::Nothing,
@@ -39,7 +49,14 @@ impl<'a> Display<'a> {
             Progress::Bar => Kind::bar(total),
             Progress::Auto | Progress::Counter => Kind::Counter,
         };
-        Display { screen, total, repeat, done: AtomicUsize::new(0), kind, unexpected_only: quiet > 0 }
+        Display {
+            screen,
+            total,
+            repeat,
+            done: AtomicUsize::new(0),
+            kind,
+            unexpected_only: quiet > 0,
+        }
     }
 
     /// Takes the bar away.
@@ -55,8 +72,16 @@ impl Kind {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
         let bar = all.add(ProgressBar::new(total as u64));
         let style = ProgressStyle::with_template("{bar:32.green} {pos}/{len} {elapsed} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌"));
-        Kind::Bar { all, bar, running: Mutex::default() }
+        bar.set_style(
+            style
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("━━╌"),
+        );
+        Kind::Bar {
+            all,
+            bar,
+            running: Mutex::default(),
+        }
     }
 }
 
@@ -64,17 +89,26 @@ impl Watcher for Display<'_> {
     fn started(&self, case: &'static Case) {
         if let Kind::Bar { all, running, .. } = &self.kind {
             let line = all.add(ProgressBar::new_spinner());
-            line.set_style(ProgressStyle::with_template("  {spinner} {msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            line.set_style(
+                ProgressStyle::with_template("  {spinner} {msg} {elapsed}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             line.set_message(case.id);
             line.enable_steady_tick(Duration::from_millis(200));
-            running.lock().unwrap_or_else(PoisonError::into_inner).insert(case.id, line);
+            running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(case.id, line);
         }
     }
 
     fn repeated(&self, case: &'static Case, done: u32) {
         if let Kind::Bar { running, .. } = &self.kind
             && self.repeat > 1
-            && let Some(line) = running.lock().unwrap_or_else(PoisonError::into_inner).get(case.id)
+            && let Some(line) = running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(case.id)
         {
             line.set_message(format!("{} {done}/{}", case.id, self.repeat));
         }
@@ -83,7 +117,11 @@ impl Watcher for Display<'_> {
     fn finished(&self, case: &'static Case, record: Option<&Record>) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if let Kind::Bar { bar, running, .. } = &self.kind {
-            if let Some(line) = running.lock().unwrap_or_else(PoisonError::into_inner).remove(case.id) {
+            if let Some(line) = running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(case.id)
+            {
                 line.finish_and_clear();
             }
             bar.inc(1);
@@ -98,10 +136,19 @@ impl Watcher for Display<'_> {
                 self.total,
                 record.verdict,
                 record.id,
-                if record.expected { "" } else { "  (unexpected)" }
+                if record.expected {
+                    ""
+                } else {
+                    "  (unexpected)"
+                }
             )),
             Kind::Bar { all, .. } if !record.expected => {
-                all.suspend(|| self.screen.line(&format!("{paint}{}{reset} {}  (unexpected)", record.verdict, record.id)));
+                all.suspend(|| {
+                    self.screen.line(&format!(
+                        "{paint}{}{reset} {}  (unexpected)",
+                        record.verdict, record.id
+                    ))
+                });
             }
             Kind::Bar { .. } | Kind::Nothing => {}
         }

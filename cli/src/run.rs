@@ -25,16 +25,25 @@ use crate::{Failure, arguments, select, state};
 pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Failure> {
     let cases = select::select(&arguments.selection).map_err(Failure::usage)?;
     let judge = judge(arguments)?;
-    arguments.output.iter().try_for_each(Output::check).map_err(Failure::usage)?;
+    arguments
+        .output
+        .iter()
+        .try_for_each(Output::check)
+        .map_err(Failure::usage)?;
     if arguments.output.iter().any(Output::is_stdout) {
         screen.leave_stdout();
     }
     if cases.is_empty() {
-        return Err(Failure { code: 4, error: anyhow::anyhow!("nothing to run: the filters leave no case") });
+        return Err(Failure {
+            code: 4,
+            error: anyhow::anyhow!("nothing to run: the filters leave no case"),
+        });
     }
 
     let mut notes = harness::doctor::notes();
-    let mut jobs = arguments.jobs.map_or(judge.system.cpus, |jobs| jobs as usize);
+    let mut jobs = arguments
+        .jobs
+        .map_or(judge.system.cpus, |jobs| jobs as usize);
     if !probe()?.contains(&Namespace::Net) && jobs > 1 {
         jobs = 1;
         notes.push("trials ran one at a time: they share ports and counters".to_owned());
@@ -45,14 +54,24 @@ pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Fai
         cases,
         jobs,
         attempts: arguments.attempts,
-        repeat: if arguments.until_unexpected && arguments.repeat == 1 { u32::MAX } else { arguments.repeat },
+        repeat: if arguments.until_unexpected && arguments.repeat == 1 {
+            u32::MAX
+        } else {
+            arguments.repeat
+        },
         until_unexpected: arguments.until_unexpected,
         fail_fast: arguments.fail_fast,
         timeout_scale: arguments.timeout_scale,
         cancel: Some(cancel.reader.as_fd()),
     };
     let (started, clock) = (now(), Instant::now());
-    let display = Display::new(screen, arguments.progress, selected, plan.repeat, arguments.quiet);
+    let display = Display::new(
+        screen,
+        arguments.progress,
+        selected,
+        plan.repeat,
+        arguments.quiet,
+    );
     let records = runner::run(&plan, &judge, &display);
     display.close();
 
@@ -93,7 +112,10 @@ fn judge(arguments: &arguments::Run) -> Result<Judge, Failure> {
 /// Entries that matched nothing. Only a run of the whole catalogue can tell.
 fn stale(judge: &Judge, arguments: &arguments::Run, complete: bool) -> Vec<String> {
     let selection = &arguments.selection;
-    let whole = selection.patterns.is_empty() && selection.skip.is_empty() && selection.filter.is_empty() && selection.shard.is_none();
+    let whole = selection.patterns.is_empty()
+        && selection.skip.is_empty()
+        && selection.filter.is_empty()
+        && selection.shard.is_none();
     match &judge.baseline {
         Some(baseline) if whole && complete => baseline.stale(&judge.system),
         _ => Vec::new(),
@@ -101,17 +123,26 @@ fn stale(judge: &Judge, arguments: &arguments::Run, complete: bool) -> Vec<Strin
 }
 
 fn bless(arguments: &arguments::Run, judge: &Judge, run: &Run) -> anyhow::Result<()> {
-    let Some(path) = &arguments.baseline else { return Ok(()) };
+    let Some(path) = &arguments.baseline else {
+        return Ok(());
+    };
     let text = Baseline::bless(judge.baseline.as_ref(), run);
     harness::report::write(path, &text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes every report that can be written; of those that cannot, says where the results are.
-fn write_reports(arguments: &arguments::Run, screen: &Screen, run: &Run, kept: Option<&std::path::Path>) -> Result<(), Failure> {
+fn write_reports(
+    arguments: &arguments::Run,
+    screen: &Screen,
+    run: &Run,
+    kept: Option<&std::path::Path>,
+) -> Result<(), Failure> {
     let mut failure = None;
     for output in &arguments.output {
         if let Err(error) = output.write(run) {
-            let kept = kept.map_or(String::new(), |kept| format!("; the results are kept in {}", kept.display()));
+            let kept = kept.map_or(String::new(), |kept| {
+                format!("; the results are kept in {}", kept.display())
+            });
             let error = anyhow::anyhow!("{error:#}{kept}");
             if let Some(earlier) = failure.replace(error) {
                 screen.error(&format!("{earlier:#}"));
@@ -146,7 +177,9 @@ impl Cancel {
 }
 
 fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
 }
 
 fn summarize(arguments: &arguments::Run, screen: &Screen, run: &Run) {
@@ -158,7 +191,9 @@ fn summarize(arguments: &arguments::Run, screen: &Screen, run: &Run) {
             screen.line(&format!("{}note{Reset}: {note}", paint(AnsiColor::Yellow)));
         }
         if arguments.verbose > 0 {
-            run.records.iter().for_each(|record| screen.line(&evidence(record)));
+            run.records
+                .iter()
+                .for_each(|record| screen.line(&evidence(record)));
         } else {
             areas(screen, run);
         }
@@ -167,7 +202,10 @@ fn summarize(arguments: &arguments::Run, screen: &Screen, run: &Run) {
         screen.line(&story(record));
     }
     for entry in &run.stale_baseline {
-        screen.line(&format!("{}stale{Reset}: the baseline entry `{entry}` matched nothing", paint(AnsiColor::Red)));
+        screen.line(&format!(
+            "{}stale{Reset}: the baseline entry `{entry}` matched nothing",
+            paint(AnsiColor::Red)
+        ));
     }
     screen.line(&last_line(run));
 }
@@ -176,16 +214,27 @@ fn summarize(arguments: &arguments::Run, screen: &Screen, run: &Run) {
 fn areas(screen: &Screen, run: &Run) {
     let mut areas: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
     for record in &run.records {
-        areas.entry(record.id.split('.').next().unwrap_or("")).or_default().push(record);
+        areas
+            .entry(record.id.split('.').next().unwrap_or(""))
+            .or_default()
+            .push(record);
     }
-    screen.line(&format!("\n{} {} on {}, {} CPUs", run.system.name, run.system.release, run.system.machine, run.system.cpus));
+    screen.line(&format!(
+        "\n{} {} on {}, {} CPUs",
+        run.system.name, run.system.release, run.system.machine, run.system.cpus
+    ));
     for (area, records) in areas {
         screen.line(&format!("  {area:<14}{}", counts(&records)));
     }
 }
 
 fn counts(records: &[&Record]) -> String {
-    let count = |verdict, expected| records.iter().filter(|record| record.verdict == verdict && record.expected == expected).count();
+    let count = |verdict, expected| {
+        records
+            .iter()
+            .filter(|record| record.verdict == verdict && record.expected == expected)
+            .count()
+    };
     let mut parts = Vec::new();
     for verdict in Verdict::ALL {
         for expected in [true, false] {
@@ -206,20 +255,50 @@ fn counts(records: &[&Record]) -> String {
 
 /// What was unexpected, with everything that one needs to look into it.
 fn story(record: &Record) -> String {
-    let mut text = format!("\n{}{}{Reset} {}", color(record.verdict, false), record.verdict, record.id);
+    let mut text = format!(
+        "\n{}{}{Reset} {}",
+        color(record.verdict, false),
+        record.verdict,
+        record.id
+    );
     let _ = write!(text, "\n  claim     {}", record.claim);
-    let _ = write!(text, "\n  stated    {} ({})", record.sources.join("; "), record.strength);
+    let _ = write!(
+        text,
+        "\n  stated    {} ({})",
+        record.sources.join("; "),
+        record.strength
+    );
     let _ = write!(text, "\n  because   {}", record.reason);
     if let Some(check) = record.failed_check() {
-        let _ = write!(text, "\n  checked   {} at {}:{}", check.expression, check.file, check.line);
-        let _ = write!(text, "\n  expected  {}\n  observed  {}", check.expected, check.observed);
+        let _ = write!(
+            text,
+            "\n  checked   {} at {}:{}",
+            check.expression, check.file, check.line
+        );
+        let _ = write!(
+            text,
+            "\n  expected  {}\n  observed  {}",
+            check.expected, check.observed
+        );
     }
     for thread in &record.evidence.threads {
-        let _ = write!(text, "\n  thread    {} `{}` {} in {} {}", thread.tid, thread.name, thread.state, thread.syscall, thread.wchan);
+        let _ = write!(
+            text,
+            "\n  thread    {} `{}` {} in {} {}",
+            thread.tid, thread.name, thread.state, thread.syscall, thread.wchan
+        );
     }
-    for (label, more) in [("note", &record.note), ("mend", &record.mend), ("output", &record.evidence.output)] {
+    for (label, more) in [
+        ("note", &record.note),
+        ("mend", &record.mend),
+        ("output", &record.evidence.output),
+    ] {
         if !more.is_empty() {
-            let _ = write!(text, "\n  {label:<9} {}", more.trim_end().replace('\n', "\n            "));
+            let _ = write!(
+                text,
+                "\n  {label:<9} {}",
+                more.trim_end().replace('\n', "\n            ")
+            );
         }
     }
     text
@@ -227,7 +306,13 @@ fn story(record: &Record) -> String {
 
 /// Every check with its values.
 pub(crate) fn evidence(record: &Record) -> String {
-    let mut text = format!("\n{}{}{Reset} {}\n  {}", color(record.verdict, record.expected), record.verdict, record.id, record.claim);
+    let mut text = format!(
+        "\n{}{}{Reset} {}\n  {}",
+        color(record.verdict, record.expected),
+        record.verdict,
+        record.id,
+        record.claim
+    );
     for (label, more) in [("because", &record.reason), ("note", &record.note)] {
         if !more.is_empty() {
             let _ = write!(text, "\n  {label}: {more}");
@@ -235,13 +320,25 @@ pub(crate) fn evidence(record: &Record) -> String {
     }
     for check in &record.evidence.checks {
         let mark = if check.holds { "held" } else { "failed" };
-        let _ = write!(text, "\n  {mark}: {}\n    {} gave {}", check.sentence, check.expression, check.observed);
+        let _ = write!(
+            text,
+            "\n  {mark}: {}\n    {} gave {}",
+            check.sentence, check.expression, check.observed
+        );
     }
     for measure in &record.evidence.measures {
-        let _ = write!(text, "\n  measured: {} = {:.3}", measure.name, measure.value);
+        let _ = write!(
+            text,
+            "\n  measured: {} = {:.3}",
+            measure.name, measure.value
+        );
     }
     for statistic in &record.evidence.statistics {
-        let _ = write!(text, "\n  tested: {}, {} samples, p = {:.4}, alpha = {:e}", statistic.name, statistic.samples, statistic.p, statistic.alpha);
+        let _ = write!(
+            text,
+            "\n  tested: {}, {} samples, p = {:.4}, alpha = {:e}",
+            statistic.name, statistic.samples, statistic.p, statistic.alpha
+        );
     }
     if let Some(settled) = &record.evidence.settled {
         let _ = write!(text, "\n  sleep was proved {settled}");
@@ -256,15 +353,30 @@ fn last_line(run: &Run) -> String {
         (_, false) => "; ended early",
         _ => "",
     };
-    let style = if unexpected == 0 && run.complete { paint(AnsiColor::Green) } else { paint(AnsiColor::Red) };
+    let style = if unexpected == 0 && run.complete {
+        paint(AnsiColor::Green)
+    } else {
+        paint(AnsiColor::Red)
+    };
     let cases: Vec<_> = run.records.iter().collect();
-    let trials: u32 = run.records.iter().flat_map(|record| record.verdicts.values()).sum();
-    let trials = if trials > 0 { format!(", {trials} trials") } else { String::new() };
+    let trials: u32 = run
+        .records
+        .iter()
+        .flat_map(|record| record.verdicts.values())
+        .sum();
+    let trials = if trials > 0 {
+        format!(", {trials} trials")
+    } else {
+        String::new()
+    };
     format!(
         "\n{} cases in {}.{:02} s{trials}: {}; {style}{unexpected} unexpected{Reset}{end}",
         cases.len(),
         run.millis / 1000,
         run.millis % 1000 / 10,
-        counts(&cases).split_whitespace().collect::<Vec<_>>().join(" ")
+        counts(&cases)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
     )
 }

@@ -13,12 +13,16 @@ pub(crate) fn select(selection: &Selection) -> anyhow::Result<Vec<&'static Case>
     let all = cases::catalogue();
     let wanted = patterns(&selection.patterns, &all)?;
     let unwanted = patterns(&selection.skip, &all)?;
-    let matches = |patterns: &[Pattern], case: &Case| patterns.iter().any(|pattern| pattern.matches(case.id));
+    let matches =
+        |patterns: &[Pattern], case: &Case| patterns.iter().any(|pattern| pattern.matches(case.id));
     let chosen: Vec<_> = all
         .into_iter()
         .filter(|case| wanted.is_empty() || matches(&wanted, case))
         .filter(|case| !matches(&unwanted, case))
-        .filter(|case| selection.filter.is_empty() || selection.filter.iter().any(|filter| filter.matches(case)))
+        .filter(|case| {
+            selection.filter.is_empty()
+                || selection.filter.iter().any(|filter| filter.matches(case))
+        })
         .collect();
     Ok(match selection.shard {
         Some(shard) => shard.of(chosen),

@@ -25,7 +25,10 @@ pub(crate) fn list(arguments: &List, screen: &Screen) -> Result<u8, Failure> {
         }
     }
     if cases.is_empty() {
-        return Err(Failure { code: 4, error: anyhow::anyhow!("the filters leave no case") });
+        return Err(Failure {
+            code: 4,
+            error: anyhow::anyhow!("the filters leave no case"),
+        });
     }
     Ok(0)
 }
@@ -36,7 +39,10 @@ pub(crate) fn explain(id: &str, screen: &Screen) -> Result<u8, Failure> {
     let meant: Vec<_> = all.iter().filter(|case| pattern.matches(case.id)).collect();
     if meant.is_empty() {
         let ids: Vec<_> = all.iter().map(|case| case.id).collect();
-        return Err(Failure::usage(anyhow::anyhow!("no case matches `{id}`{}", did_you_mean(id, &ids))));
+        return Err(Failure::usage(anyhow::anyhow!(
+            "no case matches `{id}`{}",
+            did_you_mean(id, &ids)
+        )));
     }
     for (number, case) in meant.iter().enumerate() {
         if number > 0 {
@@ -56,10 +62,32 @@ fn explain_one(case: &Case, screen: &Screen) {
         row("stated in", &source.to_string());
     }
     row("strength", &case.strength.to_string());
-    row("kernels", &if case.since.is_empty() { "all".to_owned() } else { format!("since {}", case.since) });
+    row(
+        "kernels",
+        &if case.since.is_empty() {
+            "all".to_owned()
+        } else {
+            format!("since {}", case.since)
+        },
+    );
     for change in case.changed {
-        let bound = |text: &str, open: &str| if text.is_empty() { open.to_owned() } else { text.to_owned() };
-        row("", &format!("from {} up to {}: {}, {}", bound(change.from, "the first"), bound(change.until, "today"), change.verdict, change.why));
+        let bound = |text: &str, open: &str| {
+            if text.is_empty() {
+                open.to_owned()
+            } else {
+                text.to_owned()
+            }
+        };
+        row(
+            "",
+            &format!(
+                "from {} up to {}: {}, {}",
+                bound(change.from, "the first"),
+                bound(change.until, "today"),
+                change.verdict,
+                change.why
+            ),
+        );
     }
     for need in case.needs {
         row("needs", &need.to_string());
@@ -68,8 +96,17 @@ fn explain_one(case: &Case, screen: &Screen) {
         row("runs", "alone, with no other trial beside it");
     }
     match state::last_seen(case.id) {
-        Some((when, record)) => row("last seen", &format!("in the run of {when}:{}", evidence(&record).replace('\n', "\n           "))),
-        None => row("last seen", &format!("never here; run it with: ioconform run {}", case.id)),
+        Some((when, record)) => row(
+            "last seen",
+            &format!(
+                "in the run of {when}:{}",
+                evidence(&record).replace('\n', "\n           ")
+            ),
+        ),
+        None => row(
+            "last seen",
+            &format!("never here; run it with: ioconform run {}", case.id),
+        ),
     }
     row("decided by", &format!("{}:{}\n", case.file, case.line));
     screen.line(case.text);
@@ -78,7 +115,11 @@ fn explain_one(case: &Case, screen: &Screen) {
 pub(crate) fn doctor(screen: &Screen) -> u8 {
     let findings = harness::doctor::findings();
     for finding in &findings {
-        let (style, word) = if finding.found { (paint(AnsiColor::Green), "yes") } else { (paint(AnsiColor::Yellow), "no ") };
+        let (style, word) = if finding.found {
+            (paint(AnsiColor::Green), "yes")
+        } else {
+            (paint(AnsiColor::Yellow), "no ")
+        };
         screen.line(&format!("{style}{word}{Reset} {}", finding.what));
         for (label, text) in [("   ", &finding.meaning), ("    mend:", &finding.mend)] {
             if !text.is_empty() {
@@ -89,45 +130,83 @@ pub(crate) fn doctor(screen: &Screen) -> u8 {
     let missing = findings.iter().filter(|finding| !finding.found).count();
     screen.line(&match missing {
         0 => "\nThis machine shows everything that the cases look at.".to_owned(),
-        count => format!("\n{count} of {} missing; no verdict is wrong for it, but some cases cannot be judged.", findings.len()),
+        count => format!(
+            "\n{count} of {} missing; no verdict is wrong for it, but some cases cannot be judged.",
+            findings.len()
+        ),
     });
     0
 }
 
 pub(crate) fn diff(old: &Path, new: &Path, screen: &Screen) -> Result<u8, Failure> {
-    let (old, new) = (report::read(old).map_err(Failure::usage)?, report::read(new).map_err(Failure::usage)?);
+    let (old, new) = (
+        report::read(old).map_err(Failure::usage)?,
+        report::read(new).map_err(Failure::usage)?,
+    );
     let changes = report::diff(&old, &new);
     let word = |verdict: Option<Verdict>| match verdict {
         Some(verdict) => format!("{}{verdict}{Reset}", color(verdict, true)),
         None => "absent".to_owned(),
     };
     for change in &changes {
-        let regression = if change.regression { format!("{}regression{Reset} ", paint(AnsiColor::Red)) } else { String::new() };
-        let reason = if change.reason.is_empty() { String::new() } else { format!(" ({})", change.reason) };
-        screen.line(&format!("{regression}{}: {} -> {}{reason}", change.id, word(change.old), word(change.new)));
+        let regression = if change.regression {
+            format!("{}regression{Reset} ", paint(AnsiColor::Red))
+        } else {
+            String::new()
+        };
+        let reason = if change.reason.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", change.reason)
+        };
+        screen.line(&format!(
+            "{regression}{}: {} -> {}{reason}",
+            change.id,
+            word(change.old),
+            word(change.new)
+        ));
     }
     let regressions = changes.iter().filter(|change| change.regression).count();
     screen.line(&format!(
         "{} -> {}: {} of {} cases differ, {regressions} for the worse",
-        old.system.release, new.system.release, changes.len(), old.records.len().max(new.records.len())
+        old.system.release,
+        new.system.release,
+        changes.len(),
+        old.records.len().max(new.records.len())
     ));
     Ok(u8::from(regressions > 0))
 }
 
-pub(crate) fn report(results: &[PathBuf], outputs: &[Output], screen: &Screen) -> Result<u8, Failure> {
-    outputs.iter().try_for_each(Output::check).map_err(Failure::usage)?;
+pub(crate) fn report(
+    results: &[PathBuf],
+    outputs: &[Output],
+    screen: &Screen,
+) -> Result<u8, Failure> {
+    outputs
+        .iter()
+        .try_for_each(Output::check)
+        .map_err(Failure::usage)?;
     if outputs.iter().any(Output::is_stdout) {
         screen.leave_stdout();
     }
-    let runs = results.iter().map(|path| report::read(path)).collect::<Result<Vec<_>, _>>().map_err(Failure::usage)?;
-    if let Some(other) = runs.iter().find(|run| run.system.release != runs[0].system.release) {
+    let runs = results
+        .iter()
+        .map(|path| report::read(path))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::usage)?;
+    if let Some(other) = runs
+        .iter()
+        .find(|run| run.system.release != runs[0].system.release)
+    {
         return Err(Failure::usage(anyhow::anyhow!(
             "these results are of different kernels ({} and {}); compare them with: ioconform diff",
             runs[0].system.release,
             other.system.release
         )));
     }
-    let Some(whole) = report::merge(runs) else { return Ok(4) };
+    let Some(whole) = report::merge(runs) else {
+        return Ok(4);
+    };
     for output in outputs {
         output.write(&whole)?;
     }

@@ -88,14 +88,21 @@ impl Baseline {
     /// Reads a baseline; every entry must match one of `ids`, the ids of the catalogue.
     pub fn read(path: &Path, ids: &[&str]) -> Result<Baseline, BaselineError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| BaselineError::Read { path: name.clone(), error })?;
+        let text = std::fs::read_to_string(path).map_err(|error| BaselineError::Read {
+            path: name.clone(),
+            error,
+        })?;
         Baseline::parse(&name, &text, ids)
     }
 
     fn parse(path: &str, text: &str, ids: &[&str]) -> Result<Baseline, BaselineError> {
         let file: File = toml::from_str(text).map_err(|error| BaselineError::Parse {
             path: path.to_owned(),
-            error: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+            error: error
+                .to_string()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
         })?;
         let entry = |(index, known): (usize, Known)| {
             let case = known.case.clone();
@@ -106,13 +113,22 @@ impl Baseline {
                 problem,
             })
         };
-        Ok(Baseline { entries: file.known.into_iter().enumerate().map(entry).collect::<Result<_, _>>()? })
+        Ok(Baseline {
+            entries: file
+                .known
+                .into_iter()
+                .enumerate()
+                .map(entry)
+                .collect::<Result<_, _>>()?,
+        })
     }
 
     /// Marks a record as expected, or as unexpectedly good, by the first entry that speaks of it.
     pub fn apply(&self, system: &System, record: &mut Record) {
         let speaks = |entry: &&Entry| entry.ids.is_match(&record.id) && entry.is_about(system);
-        let Some(entry) = self.entries.iter().find(speaks) else { return };
+        let Some(entry) = self.entries.iter().find(speaks) else {
+            return;
+        };
         entry.used.store(true, Ordering::Relaxed);
         if entry.known.verdicts.contains(&record.verdict) {
             record.expected = true;
@@ -126,26 +142,39 @@ impl Baseline {
     /// The entries for `system` that no record of the run used.
     pub fn stale(&self, system: &System) -> Vec<String> {
         let stale = |entry: &&Entry| entry.is_about(system) && !entry.used.load(Ordering::Relaxed);
-        self.entries.iter().filter(stale).map(|entry| entry.known.case.clone()).collect()
+        self.entries
+            .iter()
+            .filter(stale)
+            .map(|entry| entry.known.case.clone())
+            .collect()
     }
 
     /// The text of a baseline that accepts everything unexpected in `run`, keeping the entries
     /// of this one that still hold.
     pub fn bless(this: Option<&Baseline>, run: &Run) -> String {
         let mut file = File::default();
-        let passes: Vec<_> = run.unexpected().filter(|record| record.verdict == Verdict::Conforms).collect();
+        let passes: Vec<_> = run
+            .unexpected()
+            .filter(|record| record.verdict == Verdict::Conforms)
+            .collect();
         for entry in this.into_iter().flat_map(|baseline| &baseline.entries) {
             let passed = passes.iter().any(|record| entry.ids.is_match(&record.id));
             if !passed && !run.stale_baseline.contains(&entry.known.case) {
                 file.known.push(entry.known.clone());
             }
         }
-        for record in run.unexpected().filter(|record| record.verdict != Verdict::Conforms && !record.flaky()) {
+        for record in run
+            .unexpected()
+            .filter(|record| record.verdict != Verdict::Conforms && !record.flaky())
+        {
             file.known.push(Known {
                 case: record.id.clone(),
                 verdicts: vec![record.verdict],
                 when: String::new(),
-                reason: format!("blessed on {} {}: {}", run.system.name, run.system.release, record.reason),
+                reason: format!(
+                    "blessed on {} {}: {}",
+                    run.system.name, run.system.release, record.reason
+                ),
             });
         }
         toml::to_string_pretty(&file).unwrap_or_default()
@@ -158,30 +187,54 @@ impl Entry {
             return Err("an entry needs a reason".to_owned());
         }
         if known.verdicts.is_empty() || known.verdicts.contains(&Verdict::Conforms) {
-            return Err("`verdicts` names the verdicts that are accepted beside `conforms`".to_owned());
+            return Err(
+                "`verdicts` names the verdicts that are accepted beside `conforms`".to_owned(),
+            );
         }
-        let glob = GlobBuilder::new(&known.case).build().map_err(|error| error.to_string())?;
+        let glob = GlobBuilder::new(&known.case)
+            .build()
+            .map_err(|error| error.to_string())?;
         let ids_glob = glob.compile_matcher();
         if !ids.iter().any(|id| ids_glob.is_match(id)) {
-            return Err(format!("there is no such case{}", crate::suggest::did_you_mean(&known.case, ids)));
+            return Err(format!(
+                "there is no such case{}",
+                crate::suggest::did_you_mean(&known.case, ids)
+            ));
         }
         let bound = |text: &str| -> Result<Option<Version>, String> {
             let text = text.trim();
-            if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|error: crate::kernel::NotAVersion| error.to_string()) }
+            if text.is_empty() {
+                Ok(None)
+            } else {
+                text.parse()
+                    .map(Some)
+                    .map_err(|error: crate::kernel::NotAVersion| error.to_string())
+            }
         };
         let (from, until) = match known.when.split_once("..") {
             Some((from, until)) => (bound(from)?, bound(until)?),
             None if known.when.is_empty() => (None, None),
-            None => return Err("`when` is a range of kernels, as in \"5.10..6.1\" or \"..6.1\"".to_owned()),
+            None => {
+                return Err(
+                    "`when` is a range of kernels, as in \"5.10..6.1\" or \"..6.1\"".to_owned(),
+                );
+            }
         };
-        Ok(Entry { known, ids: ids_glob, from, until, used: AtomicBool::new(false) })
+        Ok(Entry {
+            known,
+            ids: ids_glob,
+            from,
+            until,
+            used: AtomicBool::new(false),
+        })
     }
 
     fn is_about(&self, system: &System) -> bool {
         let Ok(version) = system.release.parse::<Version>() else {
             return self.from.is_none() && self.until.is_none();
         };
-        self.from.is_none_or(|from| version >= from) && self.until.is_none_or(|until| version < until)
+        self.from.is_none_or(|from| version >= from)
+            && self.until.is_none_or(|until| version < until)
     }
 }
 
@@ -194,15 +247,32 @@ mod tests {
 
     #[rstest]
     #[case::no_toml("known =", "not valid")]
-    #[case::unknown_key("[[known]]\ncase='poll.b'\nverdict=['deviates']\nreason='r'", "not valid")]
+    #[case::unknown_key(
+        "[[known]]\ncase='poll.b'\nverdict=['deviates']\nreason='r'",
+        "not valid"
+    )]
     #[case::no_reason("[[known]]\ncase='poll.b'\nverdicts=['deviates']", "reason")]
-    #[case::empty_reason("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nreason=' '", "needs a reason")]
-    #[case::accepts_all("[[known]]\ncase='poll.b'\nverdicts=['conforms']\nreason='r'", "beside `conforms`")]
+    #[case::empty_reason(
+        "[[known]]\ncase='poll.b'\nverdicts=['deviates']\nreason=' '",
+        "needs a reason"
+    )]
+    #[case::accepts_all(
+        "[[known]]\ncase='poll.b'\nverdicts=['conforms']\nreason='r'",
+        "beside `conforms`"
+    )]
     #[case::unknown_case("[[known]]\ncase='pol.b'\nverdicts=['deviates']\nreason='r'", "poll.b")]
-    #[case::bad_range("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='6.1'\nreason='r'", "range")]
-    #[case::bad_version("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='x..'\nreason='r'", "kernel version")]
+    #[case::bad_range(
+        "[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='6.1'\nreason='r'",
+        "range"
+    )]
+    #[case::bad_version(
+        "[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='x..'\nreason='r'",
+        "kernel version"
+    )]
     fn a_bad_baseline_is_refused_in_one_line(#[case] text: &str, #[case] says: &str) {
-        let error = Baseline::parse("b.toml", text, &IDS).unwrap_err().to_string();
+        let error = Baseline::parse("b.toml", text, &IDS)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(says) && !error.contains('\n'), "{error}");
     }
 
@@ -213,9 +283,13 @@ mod tests {
     #[case("6.1..", "6.18", true)]
     #[case("6.1..", "5.10", false)]
     fn when_is_a_half_open_range(#[case] when: &str, #[case] release: &str, #[case] about: bool) {
-        let text = format!("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='{when}'\nreason='r'");
+        let text =
+            format!("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='{when}'\nreason='r'");
         let baseline = Baseline::parse("b.toml", &text, &IDS).unwrap();
-        let system = System { release: release.to_owned(), ..System::here() };
+        let system = System {
+            release: release.to_owned(),
+            ..System::here()
+        };
         assert_eq!(baseline.entries[0].is_about(&system), about);
     }
 }

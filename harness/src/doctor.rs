@@ -23,7 +23,13 @@ pub fn findings() -> Vec<Finding> {
     let mut findings = namespaces();
     findings.push(sight());
     findings.push(switches());
-    for need in [Need::Cpus(2), Need::SecondUser, Need::Ipv6, Need::IoUring, Need::Descriptors(4096)] {
+    for need in [
+        Need::Cpus(2),
+        Need::SecondUser,
+        Need::Ipv6,
+        Need::IoUring,
+        Need::Descriptors(4096),
+    ] {
         findings.push(need_of(need));
     }
     findings
@@ -55,7 +61,11 @@ fn sight() -> Finding {
     Finding {
         what: "the system call of a sleeping thread".to_owned(),
         found,
-        meaning: if found { String::new() } else { "sleep is recognised by a quiet period, which evidence then says".to_owned() },
+        meaning: if found {
+            String::new()
+        } else {
+            "sleep is recognised by a quiet period, which evidence then says".to_owned()
+        },
         mend: proc_mend(found),
     }
 }
@@ -65,7 +75,11 @@ fn switches() -> Finding {
     Finding {
         what: "the wakeups of a thread".to_owned(),
         found,
-        meaning: if found { String::new() } else { "cases that count wakeups are unobservable".to_owned() },
+        meaning: if found {
+            String::new()
+        } else {
+            "cases that count wakeups are unobservable".to_owned()
+        },
         mend: proc_mend(found),
     }
 }
@@ -73,26 +87,51 @@ fn switches() -> Finding {
 /// Without `/proc` nothing can be seen; with it, what it lacks is the kernel's.
 fn proc_mend(found: bool) -> String {
     let missing = !found && !std::path::Path::new("/proc/self").exists();
-    if missing { "mount -t proc proc /proc".to_owned() } else { String::new() }
+    if missing {
+        "mount -t proc proc /proc".to_owned()
+    } else {
+        String::new()
+    }
 }
 
 fn need_of(need: Need) -> Finding {
     let (found, meaning, mend) = match need.probe() {
         Ok(()) => (true, String::new(), String::new()),
-        Err(Stop::Skipped { reason, mend }) => (false, format!("{reason}; cases that need it are skipped"), mend),
-        Err(Stop::Unsupported(reason)) => (false, format!("{reason}; cases that need it are unsupported"), String::new()),
+        Err(Stop::Skipped { reason, mend }) => (
+            false,
+            format!("{reason}; cases that need it are skipped"),
+            mend,
+        ),
+        Err(Stop::Unsupported(reason)) => (
+            false,
+            format!("{reason}; cases that need it are unsupported"),
+            String::new(),
+        ),
         Err(other) => (false, format!("{other:?}"), String::new()),
     };
-    Finding { what: need.to_string(), found, meaning, mend }
+    Finding {
+        what: need.to_string(),
+        found,
+        meaning,
+        mend,
+    }
 }
 
 /// What the reader of a run on this machine must know; empty on a machine that shows everything.
 pub fn notes() -> Vec<String> {
     let missing = |finding: &Finding| {
-        let mend = if finding.mend.is_empty() { String::new() } else { format!(" (mend: {})", finding.mend) };
+        let mend = if finding.mend.is_empty() {
+            String::new()
+        } else {
+            format!(" (mend: {})", finding.mend)
+        };
         format!("missing: {}; {}{mend}", finding.what, finding.meaning)
     };
     let mut findings = namespaces();
     findings.extend([sight(), switches()]);
-    findings.iter().filter(|finding| !finding.found).map(missing).collect()
+    findings
+        .iter()
+        .filter(|finding| !finding.found)
+        .map(missing)
+        .collect()
 }

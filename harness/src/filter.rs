@@ -44,15 +44,28 @@ impl Pattern {
     pub fn new(text: &str) -> Result<Pattern, FilterError> {
         let glob = |text: &str| {
             let built = GlobBuilder::new(text).build();
-            built.map(|glob| glob.compile_matcher()).map_err(|error| FilterError::Glob(text.to_owned(), error.kind().to_string()))
+            built
+                .map(|glob| glob.compile_matcher())
+                .map_err(|error| FilterError::Glob(text.to_owned(), error.kind().to_string()))
         };
         let plain = !text.contains(['*', '?', '[', '{']);
-        Ok(Pattern { whole: glob(text)?, below: if plain { Some(glob(&format!("{text}.*"))?) } else { None } })
+        Ok(Pattern {
+            whole: glob(text)?,
+            below: if plain {
+                Some(glob(&format!("{text}.*"))?)
+            } else {
+                None
+            },
+        })
     }
 
     /// Whether it matches.
     pub fn matches(&self, text: &str) -> bool {
-        self.whole.is_match(text) || self.below.as_ref().is_some_and(|below| below.is_match(text))
+        self.whole.is_match(text)
+            || self
+                .below
+                .as_ref()
+                .is_some_and(|below| below.is_match(text))
     }
 }
 
@@ -92,7 +105,11 @@ impl Filter {
         let mut parser = Parser { text, rest: text };
         let filter = parser.expression()?;
         parser.skip_blanks();
-        if parser.rest.is_empty() { Ok(filter) } else { Err(parser.error("`&`, `|` or the end")) }
+        if parser.rest.is_empty() {
+            Ok(filter)
+        } else {
+            Err(parser.error("`&`, `|` or the end"))
+        }
     }
 
     /// Whether the case is meant.
@@ -107,7 +124,10 @@ impl Filter {
                 Property::Area => pattern.matches(case.area()),
                 Property::Strength => pattern.matches(&case.strength.to_string()),
                 Property::Claim => case.notes().any(|claim| pattern.matches(claim)),
-                Property::Need => case.needs.iter().any(|need| pattern.matches(&need.to_string())),
+                Property::Need => case
+                    .needs
+                    .iter()
+                    .any(|need| pattern.matches(&need.to_string())),
             },
         }
     }
@@ -141,7 +161,11 @@ impl Parser<'_> {
         }
         if self.take("(") {
             let filter = self.expression()?;
-            return if self.take(")") { Ok(filter) } else { Err(self.error("`)`")) };
+            return if self.take(")") {
+                Ok(filter)
+            } else {
+                Err(self.error("`)`"))
+            };
         }
         if self.take("all()") {
             return Ok(Filter::All);
@@ -155,7 +179,9 @@ impl Parser<'_> {
         ];
         for (opening, property) in properties {
             if self.take(opening) {
-                let Some((glob, rest)) = self.rest.split_once(')') else { return Err(self.error("`)`")) };
+                let Some((glob, rest)) = self.rest.split_once(')') else {
+                    return Err(self.error("`)`"));
+                };
                 self.rest = rest;
                 return Ok(Filter::Property(property, Pattern::new(glob.trim())?));
             }
@@ -180,12 +206,19 @@ impl Parser<'_> {
 
     fn take_word(&mut self, word: &str) -> bool {
         self.skip_blanks();
-        let ends = self.rest.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()));
+        let ends = self
+            .rest
+            .strip_prefix(word)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()));
         ends && self.take(word)
     }
 
     fn error(&self, expected: &'static str) -> FilterError {
-        FilterError::Syntax { text: self.text.to_owned(), rest: self.rest.to_owned(), expected }
+        FilterError::Syntax {
+            text: self.text.to_owned(),
+            rest: self.rest.to_owned(),
+            expected,
+        }
     }
 }
 
@@ -200,7 +233,9 @@ impl std::str::FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Shard, String> {
-        let numbers = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        let numbers = text
+            .split_once('/')
+            .and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match numbers {
             Some((index, count)) if (1..=count).contains(&index) => Ok(Shard { index, count }),
             Some((index, count)) => Err(format!("there is no shard {index} of {count}")),
@@ -232,7 +267,11 @@ mod tests {
     #[case("epoll.*", "epoll.edge.silent", true)]
     #[case("poll", "epoll.edge.silent", false)]
     #[case("epoll.{edge,level}.*", "epoll.level.x", true)]
-    fn a_pattern_is_an_id_a_prefix_or_a_glob(#[case] pattern: &str, #[case] id: &str, #[case] matches: bool) {
+    fn a_pattern_is_an_id_a_prefix_or_a_glob(
+        #[case] pattern: &str,
+        #[case] id: &str,
+        #[case] matches: bool,
+    ) {
         assert_eq!(Pattern::new(pattern).unwrap().matches(id), matches);
     }
 

@@ -23,7 +23,11 @@ impl Judge {
     /// A judge of this machine without a baseline; strict if `IOCONFORM_STRICT` is `1`.
     pub fn here() -> Judge {
         let strict = std::env::var_os("IOCONFORM_STRICT").is_some_and(|value| value == "1");
-        Judge { system: System::here(), baseline: None, strict }
+        Judge {
+            system: System::here(),
+            baseline: None,
+            strict,
+        }
     }
 
     /// The record of one trial. A trial that was cancelled has none.
@@ -33,7 +37,11 @@ impl Judge {
                 let mut record = Record::new(case, outcome.verdict, outcome.reason);
                 record.mend = outcome.mend;
                 record.evidence = outcome.evidence;
-                record.isolation = outcome.isolation.iter().map(|namespace| namespace.word().to_owned()).collect();
+                record.isolation = outcome
+                    .isolation
+                    .iter()
+                    .map(|namespace| namespace.word().to_owned())
+                    .collect();
                 record.micros = outcome.micros;
                 record
             }
@@ -55,13 +63,21 @@ impl Judge {
         (record.expected, record.note) = match (record.verdict, expectation.verdict) {
             (Verdict::Error, _) => (false, String::new()),
             (Verdict::Skipped, _) => (!self.strict || record.mend.is_empty(), String::new()),
-            (Verdict::Unobservable, _) | (Verdict::Conforms, Verdict::Conforms) => (true, String::new()),
-            (seen, promised) if seen == promised => (true, expectation.why),
-            (Verdict::Conforms, Verdict::Unsupported) => (true, format!("backport: {}", expectation.why)),
-            (Verdict::Conforms, _) if case.strength == Strength::Folklore => {
-                (false, format!("the belief holds here; elsewhere: {}", expectation.why))
+            (Verdict::Unobservable, _) | (Verdict::Conforms, Verdict::Conforms) => {
+                (true, String::new())
             }
-            (Verdict::Conforms, _) => (true, format!("better than upstream, where: {}", expectation.why)),
+            (seen, promised) if seen == promised => (true, expectation.why),
+            (Verdict::Conforms, Verdict::Unsupported) => {
+                (true, format!("backport: {}", expectation.why))
+            }
+            (Verdict::Conforms, _) if case.strength == Strength::Folklore => (
+                false,
+                format!("the belief holds here; elsewhere: {}", expectation.why),
+            ),
+            (Verdict::Conforms, _) => (
+                true,
+                format!("better than upstream, where: {}", expectation.why),
+            ),
             (_, _) => (false, expectation.why),
         };
     }
@@ -74,11 +90,17 @@ pub fn merge(records: Vec<Record>) -> Option<Record> {
     for record in &records {
         *verdicts.entry(record.verdict).or_insert(0) += 1;
     }
-    let chosen = records.iter().position(|record| !record.expected).unwrap_or(0);
+    let chosen = records
+        .iter()
+        .position(|record| !record.expected)
+        .unwrap_or(0);
     let several = records.len() > 1;
     let mut record = records.into_iter().nth(chosen)?;
     if verdicts.len() > 1 {
-        let counts: Vec<_> = verdicts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+        let counts: Vec<_> = verdicts
+            .iter()
+            .map(|(verdict, count)| format!("{count} {verdict}"))
+            .collect();
         record.expected = false;
         record.note = format!("verdicts differ: {}", counts.join(", "));
     }
@@ -147,7 +169,9 @@ mod tests {
     ) {
         let mut judge = Judge::here();
         judge.system.release = release.to_owned();
-        let record = judge.record(&case(Strength::Documented), Ok(outcome(verdict, ""))).unwrap();
+        let record = judge
+            .record(&case(Strength::Documented), Ok(outcome(verdict, "")))
+            .unwrap();
         assert_eq!(record.expected, expected, "{record:?}");
     }
 
@@ -156,9 +180,21 @@ mod tests {
     #[case(false, "sysctl", true)]
     #[case(true, "", true)]
     #[case(true, "sysctl", false)]
-    fn strict_refuses_a_skip_that_can_be_mended(#[case] strict: bool, #[case] mend: &str, #[case] expected: bool) {
-        let judge = Judge { strict, ..Judge::here() };
-        let record = judge.record(&case(Strength::Documented), Ok(outcome(Verdict::Skipped, mend))).unwrap();
+    fn strict_refuses_a_skip_that_can_be_mended(
+        #[case] strict: bool,
+        #[case] mend: &str,
+        #[case] expected: bool,
+    ) {
+        let judge = Judge {
+            strict,
+            ..Judge::here()
+        };
+        let record = judge
+            .record(
+                &case(Strength::Documented),
+                Ok(outcome(Verdict::Skipped, mend)),
+            )
+            .unwrap();
         assert_eq!(record.expected, expected);
     }
 

@@ -24,15 +24,18 @@ pub fn main(catalogue: &[&'static Case]) -> ExitCode {
 
 fn run(case: &'static Case) -> Result<Completion, Failed> {
     let _turn = take_turn(case.alone);
-    let hand_over = HandOver { timeout_scale: 1.0, cancel: None };
+    let hand_over = HandOver {
+        timeout_scale: 1.0,
+        cancel: None,
+    };
     let Some(record) = Judge::here().record(case, run_case(case, hand_over)) else {
         return Err("cancelled".into());
     };
     match record.verdict {
         _ if !record.expected => Err(explain(&record).into()),
-        Verdict::Skipped | Verdict::Unobservable | Verdict::Unsupported => {
-            Ok(Completion::ignored_with(format!("{}: {}", record.verdict, record.reason)))
-        }
+        Verdict::Skipped | Verdict::Unobservable | Verdict::Unsupported => Ok(
+            Completion::ignored_with(format!("{}: {}", record.verdict, record.reason)),
+        ),
         _ => Ok(Completion::Completed),
     }
 }
@@ -47,9 +50,16 @@ fn explain(record: &Record) -> String {
         );
     }
     for thread in &record.evidence.threads {
-        text += &format!("\nthread {} `{}`: {}, {}", thread.tid, thread.name, thread.state, thread.syscall);
+        text += &format!(
+            "\nthread {} `{}`: {}, {}",
+            thread.tid, thread.name, thread.state, thread.syscall
+        );
     }
-    for (label, more) in [("mend", &record.mend), ("note", &record.note), ("output", &record.evidence.output)] {
+    for (label, more) in [
+        ("mend", &record.mend),
+        ("note", &record.note),
+        ("output", &record.evidence.output),
+    ] {
         if !more.is_empty() {
             text += &format!("\n{label}: {more}");
         }

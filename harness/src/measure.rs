@@ -13,17 +13,34 @@ pub const ALPHA: f64 = 1e-9;
 pub fn uniform(name: &str, counts: &[u64]) -> Result<Statistic> {
     let samples: u64 = counts.iter().sum();
     let expected = samples as f64 / counts.len() as f64;
-    let statistic: f64 = counts.iter().map(|count| (*count as f64 - expected).powi(2) / expected).sum();
+    let statistic: f64 = counts
+        .iter()
+        .map(|count| (*count as f64 - expected).powi(2) / expected)
+        .sum();
     let distribution = ChiSquared::new(counts.len() as f64 - 1.0)?;
-    Ok(Statistic { name: format!("chi-square, {name}"), samples, p: distribution.sf(statistic), alpha: ALPHA })
+    Ok(Statistic {
+        name: format!("chi-square, {name}"),
+        samples,
+        p: distribution.sf(statistic),
+        alpha: ALPHA,
+    })
 }
 
 /// The binomial test, two-sided: `hits` of `samples`, each with the probability `p`.
 pub fn binomial(name: &str, hits: u64, samples: u64, p: f64) -> Result<Statistic> {
     let distribution = Binomial::new(p, samples)?;
     let below = distribution.cdf(hits);
-    let above = if hits == 0 { 1.0 } else { distribution.sf(hits - 1) };
-    Ok(Statistic { name: format!("binomial, {name}"), samples, p: (2.0 * below.min(above)).min(1.0), alpha: ALPHA })
+    let above = if hits == 0 {
+        1.0
+    } else {
+        distribution.sf(hits - 1)
+    };
+    Ok(Statistic {
+        name: format!("binomial, {name}"),
+        samples,
+        p: (2.0 * below.min(above)).min(1.0),
+        alpha: ALPHA,
+    })
 }
 
 #[cfg(test)]
@@ -46,7 +63,12 @@ mod tests {
     #[case(0, 10, 0.5, 2.0 / 1024.0)]
     #[case(10, 10, 0.5, 2.0 / 1024.0)]
     #[case(0, 30, 0.5, 2.0 / 1_073_741_824.0)]
-    fn the_binomial_test_is_exact(#[case] hits: u64, #[case] samples: u64, #[case] chance: f64, #[case] p: f64) {
+    fn the_binomial_test_is_exact(
+        #[case] hits: u64,
+        #[case] samples: u64,
+        #[case] chance: f64,
+        #[case] p: f64,
+    ) {
         let statistic = binomial("test", hits, samples, chance).unwrap();
         assert!((statistic.p - p).abs() < 1e-9, "{}", statistic.p);
     }

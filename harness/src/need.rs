@@ -35,7 +35,8 @@ impl std::fmt::Display for Need {
 }
 
 /// Allows an ordinary user to make namespaces; shown wherever they are missing.
-pub const MEND_NAMESPACES: &str = "sysctl -w user.max_user_namespaces=10000 kernel.unprivileged_userns_clone=1";
+pub const MEND_NAMESPACES: &str =
+    "sysctl -w user.max_user_namespaces=10000 kernel.unprivileged_userns_clone=1";
 
 impl Need {
     /// Finds out whether the trial that runs this code has it. Ends the trial as `skipped` or
@@ -53,37 +54,58 @@ impl Need {
 }
 
 fn skipped(reason: String, mend: &str) -> Result {
-    Err(Stop::Skipped { reason, mend: mend.to_owned() })
+    Err(Stop::Skipped {
+        reason,
+        mend: mend.to_owned(),
+    })
 }
 
 fn cpus(count: usize) -> Result {
     let here = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0))?;
-    let found = (0..nix::sched::CpuSet::count()).filter(|cpu| here.is_set(*cpu).unwrap_or(false)).count();
-    if found >= count { Ok(()) } else { skipped(format!("needs {count} CPUs, may use {found}"), "") }
+    let found = (0..nix::sched::CpuSet::count())
+        .filter(|cpu| here.is_set(*cpu).unwrap_or(false))
+        .count();
+    if found >= count {
+        Ok(())
+    } else {
+        skipped(format!("needs {count} CPUs, may use {found}"), "")
+    }
 }
 
 fn private_net() -> Result {
     if crate::isolate::granted(crate::isolate::Namespace::Net) {
         Ok(())
     } else {
-        skipped("needs a network namespace of its own".to_owned(), MEND_NAMESPACES)
+        skipped(
+            "needs a network namespace of its own".to_owned(),
+            MEND_NAMESPACES,
+        )
     }
 }
 
 fn second_user() -> Result {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let users: u64 = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok()).sum();
+    let users: u64 = map
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok())
+        .sum();
     if nix::unistd::geteuid().is_root() && users > 1 {
         Ok(())
     } else {
-        skipped("needs root, to act as a second user".to_owned(), "run as root: sudo ioconform run")
+        skipped(
+            "needs root, to act as a second user".to_owned(),
+            "run as root: sudo ioconform run",
+        )
     }
 }
 
 fn ipv6() -> Result {
     match std::net::UdpSocket::bind((std::net::Ipv6Addr::LOCALHOST, 0)) {
         Ok(_) => Ok(()),
-        Err(error) => skipped(format!("no IPv6 on loopback: {error}"), "sysctl -w net.ipv6.conf.lo.disable_ipv6=0"),
+        Err(error) => skipped(
+            format!("no IPv6 on loopback: {error}"),
+            "sysctl -w net.ipv6.conf.lo.disable_ipv6=0",
+        ),
     }
 }
 
@@ -91,10 +113,13 @@ fn io_uring() -> Result {
     match io_uring::IoUring::new(2) {
         Ok(_) => Ok(()),
         Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
-            Errno::ENOSYS => Err(Stop::Unsupported("io_uring_setup: the system has no io_uring (ENOSYS)".to_owned())),
-            Errno::EPERM | Errno::EACCES => {
-                skipped("io_uring is forbidden here (sysctl or seccomp filter)".to_owned(), "sysctl -w kernel.io_uring_disabled=0, outside of a container")
-            }
+            Errno::ENOSYS => Err(Stop::Unsupported(
+                "io_uring_setup: the system has no io_uring (ENOSYS)".to_owned(),
+            )),
+            Errno::EPERM | Errno::EACCES => skipped(
+                "io_uring is forbidden here (sysctl or seccomp filter)".to_owned(),
+                "sysctl -w kernel.io_uring_disabled=0, outside of a container",
+            ),
             errno => Err(Stop::Error(format!("io_uring_setup: {}", errno.desc()))),
         },
     }
@@ -107,7 +132,10 @@ fn descriptors(count: u64) -> Result {
         return Ok(());
     }
     if hard < count {
-        return skipped(format!("needs {count} descriptors, may open {hard}"), "raise the hard limit: ulimit -Hn");
+        return skipped(
+            format!("needs {count} descriptors, may open {hard}"),
+            "raise the hard limit: ulimit -Hn",
+        );
     }
     Ok(setrlimit(Resource::RLIMIT_NOFILE, count, hard)?)
 }

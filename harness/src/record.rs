@@ -238,7 +238,10 @@ impl System {
     pub fn here() -> System {
         let uname = nix::sys::utsname::uname();
         let text = |field: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
-            uname.as_ref().map_or_else(|_| "unknown".into(), |uname| field(uname).to_string_lossy().into_owned())
+            uname.as_ref().map_or_else(
+                |_| "unknown".into(),
+                |uname| field(uname).to_string_lossy().into_owned(),
+            )
         };
         System {
             name: text(nix::sys::utsname::UtsName::sysname),
@@ -284,7 +287,10 @@ pub struct Run {
 impl Run {
     /// How many records have this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
-        self.records.iter().filter(|record| record.verdict == verdict).count()
+        self.records
+            .iter()
+            .filter(|record| record.verdict == verdict)
+            .count()
     }
 
     /// The records that are not what the contract or the baseline says.
@@ -295,7 +301,9 @@ impl Run {
     /// The exit code: 130 interrupted, 4 nothing ran, 1 something unexpected, 3 could not judge,
     /// 0 all as expected.
     pub fn exit_code(&self) -> u8 {
-        let unexpected = |record: &Record| !record.expected && (record.verdict != Verdict::Error || record.flaky());
+        let unexpected = |record: &Record| {
+            !record.expected && (record.verdict != Verdict::Error || record.flaky())
+        };
         if self.interrupted {
             130
         } else if self.records.is_empty() {

@@ -47,7 +47,8 @@ pub trait Watcher: Sync {
 /// Runs the plan; the records are sorted by id. Fewer than the plan has cases if it was cancelled
 /// or ended early.
 pub fn run(plan: &Plan, judge: &Judge, watcher: &dyn Watcher) -> Vec<Record> {
-    let (alone, together): (Vec<_>, Vec<_>) = plan.cases.iter().copied().partition(|case| case.alone);
+    let (alone, together): (Vec<_>, Vec<_>) =
+        plan.cases.iter().copied().partition(|case| case.alone);
     let stop = AtomicBool::new(false);
     let records = Mutex::new(Vec::new());
     for (cases, jobs) in [(together, plan.jobs.max(1)), (alone, 1)] {
@@ -72,7 +73,10 @@ fn work(
     records: &Mutex<Vec<Record>>,
 ) {
     while !stop.load(Ordering::Relaxed) {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let next = queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
         let Some(case) = next else { return };
         watcher.started(case);
         let record = run_repeatedly(plan, judge, watcher, case, stop);
@@ -81,7 +85,10 @@ fn work(
             if !record.expected && (plan.fail_fast || plan.until_unexpected) {
                 stop.store(true, Ordering::Relaxed);
             }
-            records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+            records
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(record);
         }
     }
 }
@@ -99,7 +106,11 @@ fn run_repeatedly(
         let record = attempt(plan, judge, case)?;
         let end = !record.expected && plan.until_unexpected;
         // A thousand equal records are one record and a count: only the first evidence is kept.
-        records.push(if records.is_empty() || !record.expected { record } else { without_evidence(record) });
+        records.push(if records.is_empty() || !record.expected {
+            record
+        } else {
+            without_evidence(record)
+        });
         watcher.repeated(case, done);
         if end || stop.load(Ordering::Relaxed) {
             break;
@@ -120,10 +131,17 @@ fn attempt(plan: &Plan, judge: &Judge, case: &'static Case) -> Option<Record> {
     let _turn = take_turn(case.alone);
     let mut records = Vec::new();
     for number in 1..=plan.attempts.max(1) {
-        let hand_over = HandOver { timeout_scale: plan.timeout_scale, cancel: plan.cancel };
+        let hand_over = HandOver {
+            timeout_scale: plan.timeout_scale,
+            cancel: plan.cancel,
+        };
         let mut record = judge.record(case, run_case(case, hand_over))?;
         if record.expected {
-            if records.iter().all(|earlier: &Record| earlier.verdict == Verdict::Error) && number > 1 {
+            if records
+                .iter()
+                .all(|earlier: &Record| earlier.verdict == Verdict::Error)
+                && number > 1
+            {
                 record.note = format!("at attempt {number}, after errors of the suite");
                 return Some(record);
             }
@@ -139,6 +157,10 @@ fn attempt(plan: &Plan, judge: &Judge, case: &'static Case) -> Option<Record> {
 /// of the same program (nextest runs a process a test). The program's file is the lock.
 pub(crate) fn take_turn(alone: bool) -> Option<Flock<File>> {
     let file = File::open(std::env::current_exe().ok()?).ok()?;
-    let kind = if alone { FlockArg::LockExclusive } else { FlockArg::LockShared };
+    let kind = if alone {
+        FlockArg::LockExclusive
+    } else {
+        FlockArg::LockShared
+    };
     Flock::lock(file, kind).ok()
 }

@@ -1,9 +1,12 @@
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ExprLit, Ident, ItemFn, Lit, LitInt, LitStr, Meta, Result, Token, bracketed, parenthesized};
+use syn::{
+    Error, Expr, ExprLit, Ident, ItemFn, Lit, LitInt, LitStr, Meta, Result, Token, bracketed,
+    parenthesized,
+};
 
 /// The keys that name a source, with the variant of `harness::case::Source` that each becomes.
 const SOURCES: [(&str, &str); 6] = [
@@ -58,11 +61,17 @@ impl Arguments {
             "deadline" => self.deadline = Some(input.parse()?),
             "needs" => self.needs = list::<Expr>(input)?.into_iter().collect(),
             "changed" => {
-                self.changed = list::<Change>(input)?.into_iter().map(|change| change.0).collect();
+                self.changed = list::<Change>(input)?
+                    .into_iter()
+                    .map(|change| change.0)
+                    .collect();
             }
             _ => {
                 let known = "man, rfc, posix, commit, kernel, notes, strength, since, changed, needs, alone, deadline";
-                return Err(Error::new(key.span(), format!("unknown key `{name}`; a case takes {known}")));
+                return Err(Error::new(
+                    key.span(),
+                    format!("unknown key `{name}`; a case takes {known}"),
+                ));
             }
         }
         Ok(())
@@ -74,7 +83,8 @@ impl Arguments {
             if text.value().trim().is_empty() {
                 return Err(Error::new(text.span(), "an empty source is no source"));
             }
-            self.sources.push(quote!(::harness::case::Source::#variant(#text)));
+            self.sources
+                .push(quote!(::harness::case::Source::#variant(#text)));
         }
         self.authority |= key != "notes" && !texts.is_empty();
         Ok(())
@@ -99,7 +109,12 @@ impl Parse for Change {
             "conforms" => format_ident!("Conforms"),
             "deviates" => format_ident!("Deviates"),
             "unsupported" => format_ident!("Unsupported"),
-            _ => return Err(Error::new(verdict.span(), "a range ends in conforms, deviates or unsupported")),
+            _ => {
+                return Err(Error::new(
+                    verdict.span(),
+                    "a range ends in conforms, deviates or unsupported",
+                ));
+            }
         };
         Ok(Change(quote!(::harness::case::Change {
             from: #from, until: #until, verdict: ::harness::record::Verdict::#verdict, why: #why,
@@ -120,7 +135,10 @@ fn version(text: LitStr) -> Result<LitStr> {
     if value.is_empty() || (numbers && (2..=3).contains(&value.split('.').count())) {
         Ok(text)
     } else {
-        Err(Error::new(text.span(), "a kernel version has two or three numbers, as in \"6.1\""))
+        Err(Error::new(
+            text.span(),
+            "a kernel version has two or three numbers, as in \"6.1\"",
+        ))
     }
 }
 
@@ -142,9 +160,19 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         ));
     };
 
-    let Arguments { sources, since, changed, needs, alone, deadline, .. } = &arguments;
+    let Arguments {
+        sources,
+        since,
+        changed,
+        needs,
+        alone,
+        deadline,
+        ..
+    } = &arguments;
     let since = since.as_ref().map_or(quote!(""), |since| quote!(#since));
-    let deadline = deadline.as_ref().map_or(quote!(10), |seconds| quote!(#seconds));
+    let deadline = deadline
+        .as_ref()
+        .map_or(quote!(10), |seconds| quote!(#seconds));
     let (line, text) = source_text(&function);
     let registration = format_ident!("CASE_{}", name.to_string().to_uppercase());
     Ok(quote! {
@@ -180,7 +208,10 @@ fn claim(function: &ItemFn) -> Result<String> {
     for attribute in &function.attrs {
         if let Meta::NameValue(pair) = &attribute.meta
             && pair.path.is_ident("doc")
-            && let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value
+            && let Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) = &pair.value
         {
             words.extend(text.value().split_whitespace().map(str::to_owned));
         }
@@ -196,16 +227,12 @@ fn claim(function: &ItemFn) -> Result<String> {
 
 /// The line where the function is declared, and its text as it stands in the file.
 fn source_text(function: &ItemFn) -> (u32, String) {
-    let first = function.attrs.first().map_or_else(|| function.sig.span(), Spanned::span);
+    let first = function
+        .attrs
+        .first()
+        .map_or_else(|| function.sig.span(), Spanned::span);
     let last = function.block.brace_token.span.close();
     let declared = u32::try_from(function.sig.span().start().line).unwrap_or(0);
-    (declared, lines_between(first, last).unwrap_or_default())
-}
-
-fn lines_between(first: Span, last: Span) -> Option<String> {
-    let path = first.unwrap().local_file()?;
-    let file = std::fs::read_to_string(path).ok()?;
-    let (from, to) = (first.start().line, last.end().line);
-    let lines: Vec<_> = file.lines().skip(from.checked_sub(1)?).take(to + 1 - from).collect();
-    Some(lines.join("\n"))
+    let text = crate::text::lines(first, last).unwrap_or_default();
+    (declared, text.join("\n"))
 }

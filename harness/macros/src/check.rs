@@ -21,13 +21,21 @@ impl Parse for Check {
         if sentence.is_empty() {
             return Err(input.error("a check says in a sentence what it shows"));
         }
-        Ok(Check { trial, condition, sentence })
+        Ok(Check {
+            trial,
+            condition,
+            sentence,
+        })
     }
 }
 
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
-    let Check { trial, condition, sentence } = syn::parse2(input)?;
-    let source = quote!(::std::stringify!(#condition));
+    let Check {
+        trial,
+        condition,
+        sentence,
+    } = syn::parse2(input)?;
+    let source = crate::text::of(&condition).unwrap_or_else(|| quote!(#condition).to_string());
 
     let Some((left, operator, right)) = comparison(&condition) else {
         return Ok(quote! {{
@@ -60,9 +68,12 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
 fn comparison(condition: &Expr) -> Option<(&Expr, &BinOp, &Expr)> {
     match condition {
         Expr::Binary(binary) => match binary.op {
-            BinOp::Eq(_) | BinOp::Ne(_) | BinOp::Lt(_) | BinOp::Le(_) | BinOp::Gt(_) | BinOp::Ge(_) => {
-                Some((&binary.left, &binary.op, &binary.right))
-            }
+            BinOp::Eq(_)
+            | BinOp::Ne(_)
+            | BinOp::Lt(_)
+            | BinOp::Le(_)
+            | BinOp::Gt(_)
+            | BinOp::Ge(_) => Some((&binary.left, &binary.op, &binary.right)),
             _ => None,
         },
         Expr::Paren(inner) => comparison(&inner.expr),

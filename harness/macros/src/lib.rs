@@ -4,6 +4,7 @@
 
 mod case;
 mod check;
+mod text;
 
 use proc_macro::TokenStream;
 

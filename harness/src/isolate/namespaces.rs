@@ -12,8 +12,7 @@ use crate::sys::process;
 
 /// Combinations to try, best first. Without a pid namespace there is no use for a mount
 /// namespace, whose only mount is the `/proc` of that pid namespace.
-const LADDER: [&[Namespace]; 3] =
-    [&Namespace::ALL, &[Namespace::User, Namespace::Net], &[]];
+const LADDER: [&[Namespace]; 3] = [&Namespace::ALL, &[Namespace::User, Namespace::Net], &[]];
 
 /// A process in namespaces of its own, with what they are.
 pub(super) struct Child {
@@ -74,15 +73,17 @@ fn close(end: &PipeWriter) {
 }
 
 fn flags(namespaces: &BTreeSet<Namespace>) -> CloneFlags {
-    namespaces.iter().fold(CloneFlags::empty(), |flags, namespace| {
-        flags
-            | match namespace {
-                Namespace::User => CloneFlags::CLONE_NEWUSER,
-                Namespace::Net => CloneFlags::CLONE_NEWNET,
-                Namespace::Pid => CloneFlags::CLONE_NEWPID,
-                Namespace::Mount => CloneFlags::CLONE_NEWNS,
-            }
-    })
+    namespaces
+        .iter()
+        .fold(CloneFlags::empty(), |flags, namespace| {
+            flags
+                | match namespace {
+                    Namespace::User => CloneFlags::CLONE_NEWUSER,
+                    Namespace::Net => CloneFlags::CLONE_NEWNET,
+                    Namespace::Pid => CloneFlags::CLONE_NEWPID,
+                    Namespace::Mount => CloneFlags::CLONE_NEWNS,
+                }
+        })
 }
 
 /// Lets every user of this namespace be itself in the child's. An ordinary user may map no one
@@ -111,7 +112,11 @@ fn map_users(child: Pid) -> std::io::Result<()> {
 }
 
 /// In the child: waits until its users are mapped, then makes the namespaces usable.
-fn prepare(namespaces: &BTreeSet<Namespace>, mut go: PipeReader, mut ready: PipeWriter) -> std::io::Result<()> {
+fn prepare(
+    namespaces: &BTreeSet<Namespace>,
+    mut go: PipeReader,
+    mut ready: PipeWriter,
+) -> std::io::Result<()> {
     process::die_with_parent()?;
     go.read_exact(&mut [0])?;
     if namespaces.contains(&Namespace::Net) {
@@ -119,7 +124,13 @@ fn prepare(namespaces: &BTreeSet<Namespace>, mut go: PipeReader, mut ready: Pipe
     }
     if namespaces.contains(&Namespace::Mount) {
         let nothing = None::<&str>;
-        mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
+        mount(
+            nothing,
+            "/",
+            nothing,
+            MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+            nothing,
+        )?;
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         mount(Some("proc"), "/proc", Some("proc"), flags, nothing)?;
     }

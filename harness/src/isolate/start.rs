@@ -40,19 +40,25 @@ pub struct HandOver<'a> {
 /// Runs one trial of `case` in a process of its own.
 pub fn run_case(case: &Case, hand_over: HandOver) -> Result<Outcome, StartError> {
     let limit = case.deadline.mul_f64(hand_over.timeout_scale);
-    let order = Order { case: case.id.to_owned(), limit };
+    let order = Order {
+        case: case.id.to_owned(),
+        limit,
+    };
     let order = serde_json::to_string(&order).map_err(|error| StartError::Spawn(error.into()))?;
-    let (mut child, _lifeline) = spawn(&order).map_err(StartError::Spawn)?;
+    let (mut child, lifeline) = spawn(&order).map_err(StartError::Spawn)?;
     let answer = collect(&mut child, Instant::now() + limit + GRACE, hand_over.cancel);
     if answer.is_err() {
         // The lifeline ends the trial; the warden itself is ended here if it does not answer.
-        drop(_lifeline);
+        drop(lifeline);
         let _ = child.kill();
     }
     let status = child.wait().map_err(StartError::Spawn)?;
     let answer = answer?;
     serde_json::from_slice(&answer).map_err(|_| {
-        StartError::Lost(format!("ended without an outcome ({status}): {}", String::from_utf8_lossy(&answer).trim()))
+        StartError::Lost(format!(
+            "ended without an outcome ({status}): {}",
+            String::from_utf8_lossy(&answer).trim()
+        ))
     })
 }
 

@@ -39,7 +39,10 @@ pub(super) fn serve(order: &str) -> ! {
         Ok(order) => watch_over(&order).unwrap_or_else(|error| failed(&error.to_string())),
         Err(error) => failed(&format!("unreadable order: {error}")),
     };
-    let outcome = Outcome { micros: started.elapsed().as_micros().try_into().unwrap_or(u64::MAX), ..outcome };
+    let outcome = Outcome {
+        micros: started.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
+        ..outcome
+    };
     let text = serde_json::to_vec(&outcome).unwrap_or_default();
     let mut stdout = std::io::stdout();
     let written = stdout.write_all(&text).and_then(|()| stdout.flush());
@@ -69,9 +72,19 @@ fn watch_over(order: &Order) -> std::io::Result<Outcome> {
     })?;
     drop(writers);
 
-    let mut intake = Intake { report, output, status, reported: Vec::new(), printed: Vec::new() };
+    let mut intake = Intake {
+        report,
+        output,
+        status,
+        reported: Vec::new(),
+        printed: Vec::new(),
+    };
     let end = intake.until_ended(Instant::now() + order.limit)?;
-    let threads = if end == End::Deadline { autopsy::threads(&subjects(child.pid)) } else { Vec::new() };
+    let threads = if end == End::Deadline {
+        autopsy::threads(&subjects(child.pid))
+    } else {
+        Vec::new()
+    };
     end_everything(child.pid);
     intake.drain();
     let mut outcome = judge(&intake, end, order.limit);
@@ -119,7 +132,13 @@ impl Intake {
             if left.is_zero() {
                 return Ok(End::Deadline);
             }
-            let interest = |open: bool| if open { PollFlags::POLLIN } else { PollFlags::empty() };
+            let interest = |open: bool| {
+                if open {
+                    PollFlags::POLLIN
+                } else {
+                    PollFlags::empty()
+                }
+            };
             let mut fds = [
                 PollFd::new(self.status.as_fd(), PollFlags::POLLIN),
                 PollFd::new(runner.as_fd(), PollFlags::POLLIN),
@@ -128,7 +147,10 @@ impl Intake {
             ];
             // A pipe whose writers are gone hangs up for ever: it must leave the set.
             let count = 2 + open.iter().take_while(|open| **open).count();
-            match poll(&mut fds[..count], PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            match poll(
+                &mut fds[..count],
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX),
+            ) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -160,7 +182,8 @@ impl Intake {
 
     /// Takes in what is left in the pipes after everything that could write to them has ended.
     fn drain(&mut self) {
-        while take_in(&mut self.report, &mut self.reported, REPORT).is_ok_and(|length| length > 0) {}
+        while take_in(&mut self.report, &mut self.reported, REPORT).is_ok_and(|length| length > 0) {
+        }
         while take_in(&mut self.output, &mut self.printed, OUTPUT).is_ok_and(|length| length > 0) {}
     }
 }
@@ -199,13 +222,21 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
     outcome.evidence.output = String::from_utf8_lossy(&intake.printed).into_owned();
     let mut ended = None;
     let mut garbage = None;
-    for line in intake.reported.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    for line in intake
+        .reported
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
         match serde_json::from_slice(line) {
             Ok(Message::Check(check)) => outcome.evidence.checks.push(check),
             Ok(Message::Measure(measure)) => outcome.evidence.measures.push(measure),
             Ok(Message::Statistic(statistic)) => outcome.evidence.statistics.push(statistic),
             Ok(Message::Settled(how)) => outcome.evidence.settled = Some(how),
-            Ok(Message::End { verdict, reason, mend }) => ended = Some((verdict, reason, mend)),
+            Ok(Message::End {
+                verdict,
+                reason,
+                mend,
+            }) => ended = Some((verdict, reason, mend)),
             Err(_) => garbage = garbage.or(Some(line)),
         }
     }
@@ -233,7 +264,9 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
 /// tells how it ended.
 fn init(order: &Order, report: PipeWriter, output: PipeWriter, mut status: PipeWriter) -> i32 {
     let me = nix::unistd::getpid();
-    let Ok(trial) = process::fork(|| trial(order, me, report, output)) else { return 1 };
+    let Ok(trial) = process::fork(|| trial(order, me, report, output)) else {
+        return 1;
+    };
     // The parent's copies of the pipes were moved into the closure and closed with it.
     loop {
         match nix::sys::wait::waitpid(None::<Pid>, None) {
@@ -256,8 +289,11 @@ fn trial(order: &Order, parent: Pid, report: PipeWriter, output: PipeWriter) -> 
     match prepare_trial(parent, report, output) {
         Ok(report) => {
             let mut trial = Trial::new(report, order.limit);
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&order.case, &mut trial)));
-            let result = result.unwrap_or_else(|panic| Err(Stop::Error(format!("panicked: {}", words(&*panic)))));
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                run(&order.case, &mut trial)
+            }));
+            let result = result
+                .unwrap_or_else(|panic| Err(Stop::Error(format!("panicked: {}", words(&*panic)))));
             i32::from(trial.end(result).is_err())
         }
         Err(error) => {
@@ -268,7 +304,8 @@ fn trial(order: &Order, parent: Pid, report: PipeWriter, output: PipeWriter) -> 
 }
 
 fn run(case: &str, trial: &mut Trial) -> crate::trial::Result {
-    let case = catalogue::find(case).ok_or_else(|| Stop::error(format!("no case `{case}` in this program")))?;
+    let case = catalogue::find(case)
+        .ok_or_else(|| Stop::error(format!("no case `{case}` in this program")))?;
     for need in case.needs {
         need.probe()?;
     }
@@ -277,7 +314,8 @@ fn run(case: &str, trial: &mut Trial) -> crate::trial::Result {
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a word".to_owned())
 }
 
 /// Gives the trial its report pipe, its output, an empty standard input, and its limits.
@@ -299,7 +337,8 @@ fn prepare_trial(parent: Pid, report: PipeWriter, output: PipeWriter) -> std::io
     process::copy_to(&nothing, 0, false)?;
     process::copy_to(&output, 1, false)?;
     process::copy_to(&output, 2, false)?;
-    let number = i32::try_from(getrlimit(Resource::RLIMIT_NOFILE)?.0).map_or(REPORT_FD, |limit| REPORT_FD.min(limit - 1));
+    let number = i32::try_from(getrlimit(Resource::RLIMIT_NOFILE)?.0)
+        .map_or(REPORT_FD, |limit| REPORT_FD.min(limit - 1));
     process::copy_to(&report, number, true)?;
     Ok(process::adopt(number)?)
 }

@@ -27,16 +27,23 @@ pub enum ReadError {
 
 /// Reads what `-o json=PATH` wrote.
 pub fn read(path: &Path) -> Result<Run, ReadError> {
-    let text = std::fs::read_to_string(path).map_err(|error| ReadError::Read(path.to_owned(), error))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| ReadError::Read(path.to_owned(), error))?;
     parse(path, &text)
 }
 
 fn parse(path: &Path, text: &str) -> Result<Run, ReadError> {
     let wrong = |error| ReadError::Parse(path.to_owned(), error);
     let value: serde_json::Value = serde_json::from_str(text).map_err(wrong)?;
-    let schema = value.get("schema").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let schema = value
+        .get("schema")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or(0);
     if schema > u64::from(SCHEMA) {
-        return Err(ReadError::Schema { path: path.to_owned(), found: schema });
+        return Err(ReadError::Schema {
+            path: path.to_owned(),
+            found: schema,
+        });
     }
     serde_json::from_value(value).map_err(wrong)
 }
@@ -48,7 +55,11 @@ pub fn merge(parts: Vec<Run>) -> Option<Run> {
     let mut parts = parts.into_iter();
     let mut whole = parts.next()?;
     let add = |records: &mut BTreeMap<_, _>, run: &mut Run| {
-        records.extend(run.records.drain(..).map(|record| (record.id.clone(), record)));
+        records.extend(
+            run.records
+                .drain(..)
+                .map(|record| (record.id.clone(), record)),
+        );
     };
     add(&mut records, &mut whole);
     for mut part in parts {
@@ -61,7 +72,9 @@ pub fn merge(parts: Vec<Run>) -> Option<Run> {
                 whole.notes.push(note);
             }
         }
-        whole.stale_baseline.retain(|entry| part.stale_baseline.contains(entry));
+        whole
+            .stale_baseline
+            .retain(|entry| part.stale_baseline.contains(entry));
     }
     whole.records = records.into_values().collect();
     Some(whole)
@@ -79,18 +92,26 @@ pub(super) fn json(run: &Run) -> String {
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if path == Path::new("-") {
         let mut stdout = io::stdout();
-        return stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        return stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
     }
     if path.metadata().is_ok_and(|found| !found.is_file()) {
-        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
+        return std::fs::OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .write_all(text.as_bytes());
     }
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
     temporary.push(format!(".{}", std::process::id()));
     let temporary = path.with_file_name(temporary);
-    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &path));
+    let written =
+        std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &path));
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }

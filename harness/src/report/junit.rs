@@ -11,7 +11,12 @@ use crate::record::{Record, Run, Verdict};
 pub(super) fn render(run: &Run) -> String {
     let all: Vec<&Record> = run.records.iter().collect();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(out, "<testsuites name=\"ioconform\" {} time=\"{}\">", counts(&all), seconds(&all));
+    let _ = writeln!(
+        out,
+        "<testsuites name=\"ioconform\" {} time=\"{}\">",
+        counts(&all),
+        seconds(&all)
+    );
     for (topic, records) in by_topic(run) {
         let skipped = records.iter().filter(|record| is_skip(record)).count();
         let _ = writeln!(
@@ -22,8 +27,15 @@ pub(super) fn render(run: &Run) -> String {
             escape(run.started.trim_end_matches('Z'))
         );
         out.push_str("    <properties>\n");
-        for (name, value) in [("kernel", &run.system.release), ("machine", &run.system.machine)] {
-            let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", text(value));
+        for (name, value) in [
+            ("kernel", &run.system.release),
+            ("machine", &run.system.machine),
+        ] {
+            let _ = writeln!(
+                out,
+                "      <property name=\"{name}\" value=\"{}\"/>",
+                text(value)
+            );
         }
         out.push_str("    </properties>\n");
         for record in records {
@@ -36,18 +48,38 @@ pub(super) fn render(run: &Run) -> String {
 }
 
 fn test_case(out: &mut String, topic: &str, record: &Record) {
-    let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);
-    let _ = write!(out, "    <testcase name=\"{name}\" classname=\"{topic}\" time=\"{}\">", seconds(&[record]));
+    let name = record
+        .id
+        .rsplit_once('.')
+        .map_or(&*record.id, |(_, name)| name);
+    let _ = write!(
+        out,
+        "    <testcase name=\"{name}\" classname=\"{topic}\" time=\"{}\">",
+        seconds(&[record])
+    );
     let message = text(&one_line(&format!("{}: {}", record.verdict, record.reason)));
     if is_failure(record) {
-        let _ = write!(out, "<failure type=\"{}\" message=\"{message}\">{}</failure>", record.strength, text(&story(record)));
+        let _ = write!(
+            out,
+            "<failure type=\"{}\" message=\"{message}\">{}</failure>",
+            record.strength,
+            text(&story(record))
+        );
     } else if is_error(record) {
-        let _ = write!(out, "<error type=\"harness\" message=\"{message}\">{}</error>", text(&story(record)));
+        let _ = write!(
+            out,
+            "<error type=\"harness\" message=\"{message}\">{}</error>",
+            text(&story(record))
+        );
     } else if is_skip(record) {
         let _ = write!(out, "<skipped message=\"{message}\">{message}</skipped>");
     }
     if !record.evidence.output.is_empty() {
-        let _ = write!(out, "<system-out>{}</system-out>", text(&record.evidence.output));
+        let _ = write!(
+            out,
+            "<system-out>{}</system-out>",
+            text(&record.evidence.output)
+        );
     }
     out.push_str("</testcase>\n");
 }
@@ -83,7 +115,12 @@ fn is_skip(record: &Record) -> bool {
 
 fn counts(records: &[&Record]) -> String {
     let count = |kind: fn(&Record) -> bool| records.iter().filter(|record| kind(record)).count();
-    format!("tests=\"{}\" failures=\"{}\" errors=\"{}\"", records.len(), count(is_failure), count(is_error))
+    format!(
+        "tests=\"{}\" failures=\"{}\" errors=\"{}\"",
+        records.len(),
+        count(is_failure),
+        count(is_error)
+    )
 }
 
 fn seconds(records: &[&Record]) -> String {

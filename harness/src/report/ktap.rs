@@ -10,18 +10,36 @@ pub(super) fn render(run: &Run) -> String {
     let topics = by_topic(run);
     let mut out = format!("KTAP version 1\n1..{}\n", topics.len());
     for (number, (topic, records)) in topics.iter().enumerate() {
-        let _ = writeln!(out, "  KTAP version 1\n  # Subtest: {topic}\n  1..{}", records.len());
+        let _ = writeln!(
+            out,
+            "  KTAP version 1\n  # Subtest: {topic}\n  1..{}",
+            records.len()
+        );
         for (number, record) in records.iter().enumerate() {
-            let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);
+            let name = record
+                .id
+                .rsplit_once('.')
+                .map_or(&*record.id, |(_, name)| name);
             let reason = one_line(&record.reason);
             if !record.expected {
                 let _ = write!(out, "  # {}: {}: {reason}", record.id, record.verdict);
                 if let Some(check) = record.failed_check() {
-                    let _ = write!(out, "; expected {}, observed {}", one_line(&check.expected), one_line(&check.observed));
+                    let _ = write!(
+                        out,
+                        "; expected {}, observed {}",
+                        one_line(&check.expected),
+                        one_line(&check.observed)
+                    );
                 }
                 out.push('\n');
             }
-            let _ = writeln!(out, "  {} {} {name}{}", ok(record.expected), number + 1, directive(record, &reason));
+            let _ = writeln!(
+                out,
+                "  {} {} {name}{}",
+                ok(record.expected),
+                number + 1,
+                directive(record, &reason)
+            );
         }
         let all = records.iter().all(|record| record.expected);
         let _ = writeln!(out, "{} {} {topic}", ok(all), number + 1);
@@ -36,9 +54,15 @@ fn ok(holds: bool) -> &'static str {
 fn directive(record: &Record, reason: &str) -> String {
     match record.verdict {
         Verdict::Skipped | Verdict::Unobservable | Verdict::Unsupported if record.expected => {
-            format!(" # SKIP {}: {}", record.verdict, reason.replace('#', "no. "))
+            format!(
+                " # SKIP {}: {}",
+                record.verdict,
+                reason.replace('#', "no. ")
+            )
         }
-        Verdict::Deviates if record.expected => format!(" # XFAIL {}", one_line(&record.note).replace('#', "no. ")),
+        Verdict::Deviates if record.expected => {
+            format!(" # XFAIL {}", one_line(&record.note).replace('#', "no. "))
+        }
         Verdict::Error if reason.starts_with("hung") => " # TIMEOUT".to_owned(),
         Verdict::Error => " # ERROR".to_owned(),
         _ => String::new(),

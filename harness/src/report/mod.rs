@@ -36,7 +36,10 @@ impl Format {
 
     /// The format with this name.
     pub fn named(name: &str) -> Option<Format> {
-        Format::ALL.iter().find(|(_, word, endings)| *word == name || endings.contains(&name)).map(|(format, ..)| *format)
+        Format::ALL
+            .iter()
+            .find(|(_, word, endings)| *word == name || endings.contains(&name))
+            .map(|(format, ..)| *format)
     }
 
     /// The run in this format.
@@ -65,6 +68,9 @@ fn by_topic(run: &Run) -> Vec<(&str, Vec<&crate::record::Record>)> {
 
 /// A text on one line, with control characters gone.
 fn one_line(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -14,7 +14,17 @@ macro_rules! flags {
         )+
     };
 }
-flags!(EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLERR, EPOLLHUP, EPOLLRDHUP, EPOLLET, EPOLLONESHOT, EPOLLEXCLUSIVE);
+flags!(
+    EPOLLIN,
+    EPOLLOUT,
+    EPOLLPRI,
+    EPOLLERR,
+    EPOLLHUP,
+    EPOLLRDHUP,
+    EPOLLET,
+    EPOLLONESHOT,
+    EPOLLEXCLUSIVE
+);
 
 /// An epoll instance. The data of a registration is the number of its descriptor.
 #[derive(Debug)]
@@ -62,9 +72,20 @@ impl Epoll {
 
     fn control(&self, operation: EpollOp, fd: impl AsFd, events: EpollFlags) -> nix::Result<()> {
         let number = fd.as_fd().as_raw_fd();
-        let mut event = libc::epoll_event { events: events.bits().cast_unsigned(), u64: u64::from(number.unsigned_abs()) };
+        let mut event = libc::epoll_event {
+            events: events.bits().cast_unsigned(),
+            u64: u64::from(number.unsigned_abs()),
+        };
         // SAFETY: the event lives across the call.
-        Errno::result(unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), operation as i32, number, &raw mut event) }).map(drop)
+        Errno::result(unsafe {
+            libc::epoll_ctl(
+                self.fd.as_raw_fd(),
+                operation as i32,
+                number,
+                &raw mut event,
+            )
+        })
+        .map(drop)
     }
 
     /// `epoll_wait` for at most `most` reports; `timeout` in milliseconds, -1 for ever.
@@ -74,10 +95,20 @@ impl Epoll {
         let count = {
             let size = i32::try_from(most).map_err(|_| Errno::EINVAL)?;
             // SAFETY: EpollEvent is a transparent epoll_event, and `most` of them fit.
-            Errno::result(unsafe { libc::epoll_wait(self.fd.as_raw_fd(), events.as_mut_ptr().cast(), size, timeout) })?
+            Errno::result(unsafe {
+                libc::epoll_wait(
+                    self.fd.as_raw_fd(),
+                    events.as_mut_ptr().cast(),
+                    size,
+                    timeout,
+                )
+            })?
         };
         let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
-        let report = |event: &EpollEvent| Report { fd: i32::try_from(event.data()).unwrap_or(-1), events: event.events() };
+        let report = |event: &EpollEvent| Report {
+            fd: i32::try_from(event.data()).unwrap_or(-1),
+            events: event.events(),
+        };
         Ok(events[..count].iter().map(report).collect())
     }
 
@@ -86,13 +117,27 @@ impl Epoll {
         let mut event = [EpollEvent::empty()];
         nix::sys::epoll::EpollEvent::empty();
         // SAFETY: one event fits.
-        Errno::result(unsafe { libc::epoll_wait(self.fd.as_raw_fd(), event.as_mut_ptr().cast(), 1, EpollTimeout::NONE.into()) })?;
-        Ok(Report { fd: i32::try_from(event[0].data()).unwrap_or(-1), events: event[0].events() })
+        Errno::result(unsafe {
+            libc::epoll_wait(
+                self.fd.as_raw_fd(),
+                event.as_mut_ptr().cast(),
+                1,
+                EpollTimeout::NONE.into(),
+            )
+        })?;
+        Ok(Report {
+            fd: i32::try_from(event[0].data()).unwrap_or(-1),
+            events: event[0].events(),
+        })
     }
 
     /// What is ready at this moment, in the order of the kernel.
     pub fn ready_now(&self) -> nix::Result<Vec<EpollFlags>> {
-        Ok(self.wait(64, 0)?.iter().map(|report| report.events).collect())
+        Ok(self
+            .wait(64, 0)?
+            .iter()
+            .map(|report| report.events)
+            .collect())
     }
 }
 

@@ -27,7 +27,11 @@ pub fn poll_now(fd: impl AsFd, events: PollFlags) -> nix::Result<PollFlags> {
 
 /// The same, after waiting up to `limit`.
 pub fn poll_for(fd: impl AsFd, events: PollFlags, limit: Duration) -> nix::Result<PollFlags> {
-    let mut raw = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events: events.bits(), revents: 0 };
+    let mut raw = libc::pollfd {
+        fd: fd.as_fd().as_raw_fd(),
+        events: events.bits(),
+        revents: 0,
+    };
     let timeout = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: one pollfd, alive across the call.
     Errno::result(unsafe { libc::poll(&raw mut raw, 1, timeout) })?;
@@ -69,18 +73,33 @@ pub fn select(nfds: i32, sets: &Sets, timeout: Option<Duration>) -> Selected {
     let words = usize::try_from(nfds).unwrap_or(0).max(1024).div_ceil(64);
     let pack = |numbers: &[i32]| {
         let mut bits = vec![0_u64; words];
-        for number in numbers.iter().filter_map(|number| usize::try_from(*number).ok()) {
+        for number in numbers
+            .iter()
+            .filter_map(|number| usize::try_from(*number).ok())
+        {
             bits[number / 64] |= 1 << (number % 64);
         }
         bits
     };
-    let (mut read, mut write, mut except) = (pack(&sets.read), pack(&sets.write), pack(&sets.except));
+    let (mut read, mut write, mut except) =
+        (pack(&sets.read), pack(&sets.write), pack(&sets.except));
     let (returned, left) = select_bits(nfds, &mut read, &mut write, &mut except, timeout);
     let unpack = |bits: &[u64]| {
-        let numbers = (0..bits.len() * 64).filter(|number| bits[number / 64] >> (number % 64) & 1 == 1);
-        numbers.filter_map(|number| i32::try_from(number).ok()).collect()
+        let numbers =
+            (0..bits.len() * 64).filter(|number| bits[number / 64] >> (number % 64) & 1 == 1);
+        numbers
+            .filter_map(|number| i32::try_from(number).ok())
+            .collect()
     };
-    Selected { returned, sets: Sets { read: unpack(&read), write: unpack(&write), except: unpack(&except) }, left }
+    Selected {
+        returned,
+        sets: Sets {
+            read: unpack(&read),
+            write: unpack(&write),
+            except: unpack(&except),
+        },
+        left,
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -95,15 +114,28 @@ fn select_bits(
         tv_sec: timeout.as_secs().cast_signed(),
         tv_usec: timeout.subsec_micros().into(),
     });
-    let time_pointer = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    let time_pointer = time
+        .as_mut()
+        .map_or(std::ptr::null_mut(), std::ptr::from_mut);
     // SAFETY: the bitmaps hold at least nfds bits each, and the timeval lives across the call.
     let returned = Errno::result(unsafe {
-        libc::syscall(libc::SYS_select, nfds, read.as_mut_ptr(), write.as_mut_ptr(), except.as_mut_ptr(), time_pointer)
+        libc::syscall(
+            libc::SYS_select,
+            nfds,
+            read.as_mut_ptr(),
+            write.as_mut_ptr(),
+            except.as_mut_ptr(),
+            time_pointer,
+        )
     });
     let left = time.map(|left| {
-        Duration::from_secs(left.tv_sec.unsigned_abs()) + Duration::from_micros(left.tv_usec.unsigned_abs())
+        Duration::from_secs(left.tv_sec.unsigned_abs())
+            + Duration::from_micros(left.tv_usec.unsigned_abs())
     });
-    (returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)), left)
+    (
+        returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
+        left,
+    )
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -118,14 +150,28 @@ fn select_bits(
         tv_sec: timeout.as_secs().cast_signed(),
         tv_nsec: timeout.subsec_nanos().into(),
     });
-    let time_pointer = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    let time_pointer = time
+        .as_mut()
+        .map_or(std::ptr::null_mut(), std::ptr::from_mut);
     // SAFETY: the bitmaps hold at least nfds bits each, the timespec lives across the call, and
     // there is no signal mask.
     let returned = Errno::result(unsafe {
-        libc::syscall(libc::SYS_pselect6, nfds, read.as_mut_ptr(), write.as_mut_ptr(), except.as_mut_ptr(), time_pointer, 0)
+        libc::syscall(
+            libc::SYS_pselect6,
+            nfds,
+            read.as_mut_ptr(),
+            write.as_mut_ptr(),
+            except.as_mut_ptr(),
+            time_pointer,
+            0,
+        )
     });
     let left = time.map(|left| {
-        Duration::from_secs(left.tv_sec.unsigned_abs()) + Duration::from_nanos(left.tv_nsec.unsigned_abs())
+        Duration::from_secs(left.tv_sec.unsigned_abs())
+            + Duration::from_nanos(left.tv_nsec.unsigned_abs())
     });
-    (returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)), left)
+    (
+        returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
+        left,
+    )
 }

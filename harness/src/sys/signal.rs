@@ -26,7 +26,11 @@ pub struct Note {
     pub unread: i32,
 }
 
-extern "C" fn take_note(number: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+extern "C" fn take_note(
+    number: libc::c_int,
+    info: *mut libc::siginfo_t,
+    _context: *mut libc::c_void,
+) {
     /// The layout of `siginfo_t` for SIGPOLL: three ints, padding to the alignment of a long.
     #[repr(C)]
     struct Poll {
@@ -61,7 +65,8 @@ pub fn take_notes_of(number: i32, restart: bool) -> nix::Result<()> {
     action.sa_sigaction = handler as *const () as usize;
     action.sa_flags = flags;
     // SAFETY: the handler touches atomics and makes one ioctl: async-signal-safe.
-    Errno::result(unsafe { libc::sigaction(number, &raw const action, std::ptr::null_mut()) }).map(drop)
+    Errno::result(unsafe { libc::sigaction(number, &raw const action, std::ptr::null_mut()) })
+        .map(drop)
 }
 
 /// Gives a signal its default action back.

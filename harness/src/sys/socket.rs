@@ -33,10 +33,17 @@ pub fn unsent(fd: impl AsFd) -> nix::Result<usize> {
 pub fn tcp_info(fd: impl AsFd) -> nix::Result<libc::tcp_info> {
     // SAFETY: tcp_info is made of integers.
     let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-    let mut length = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).map_err(|_| Errno::EINVAL)?;
+    let mut length =
+        libc::socklen_t::try_from(size_of::<libc::tcp_info>()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: the buffer and its length belong together and live across the call.
     Errno::result(unsafe {
-        libc::getsockopt(fd.as_fd().as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, (&raw mut info).cast(), &raw mut length)
+        libc::getsockopt(
+            fd.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
     })?;
     Ok(info)
 }
@@ -45,7 +52,16 @@ pub fn tcp_info(fd: impl AsFd) -> nix::Result<libc::tcp_info> {
 pub fn set_option(fd: impl AsFd, level: i32, name: i32, value: i32) -> nix::Result<()> {
     let length = libc::socklen_t::try_from(size_of::<i32>()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: the value and its length belong together and live across the call.
-    Errno::result(unsafe { libc::setsockopt(fd.as_fd().as_raw_fd(), level, name, (&raw const value).cast(), length) }).map(drop)
+    Errno::result(unsafe {
+        libc::setsockopt(
+            fd.as_fd().as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            length,
+        )
+    })
+    .map(drop)
 }
 
 /// Gets a socket option whose value is an int.
@@ -54,7 +70,13 @@ pub fn get_option(fd: impl AsFd, level: i32, name: i32) -> nix::Result<i32> {
     let mut length = libc::socklen_t::try_from(size_of::<i32>()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: the value and its length belong together and live across the call.
     Errno::result(unsafe {
-        libc::getsockopt(fd.as_fd().as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut length)
+        libc::getsockopt(
+            fd.as_fd().as_raw_fd(),
+            level,
+            name,
+            (&raw mut value).cast(),
+            &raw mut length,
+        )
     })?;
     Ok(value)
 }

@@ -23,24 +23,39 @@ pub struct Ring {
 impl Ring {
     /// A ring with eight entries.
     pub fn new() -> std::io::Result<Ring> {
-        Ok(Ring { ring: IoUring::new(8)?, buffer: Box::new([0; 4096]) })
+        Ok(Ring {
+            ring: IoUring::new(8)?,
+            buffer: Box::new([0; 4096]),
+        })
     }
 
     /// Submits a read of up to 4096 bytes into the ring's buffer.
     pub fn read(&mut self, fd: impl AsFd, tag: u64) -> std::io::Result<()> {
         let (address, length) = (self.buffer.as_mut_ptr(), 4096);
-        self.submit(opcode::Read::new(types::Fd(fd.as_fd().as_raw_fd()), address, length).build().user_data(tag))
+        self.submit(
+            opcode::Read::new(types::Fd(fd.as_fd().as_raw_fd()), address, length)
+                .build()
+                .user_data(tag),
+        )
     }
 
     /// Submits an accept.
     pub fn accept(&mut self, fd: impl AsFd, tag: u64) -> std::io::Result<()> {
         let fd = types::Fd(fd.as_fd().as_raw_fd());
-        self.submit(opcode::Accept::new(fd, std::ptr::null_mut(), std::ptr::null_mut()).build().user_data(tag))
+        self.submit(
+            opcode::Accept::new(fd, std::ptr::null_mut(), std::ptr::null_mut())
+                .build()
+                .user_data(tag),
+        )
     }
 
     /// Submits a one-shot poll.
     pub fn poll(&mut self, fd: impl AsFd, events: u32, tag: u64) -> std::io::Result<()> {
-        self.submit(opcode::PollAdd::new(types::Fd(fd.as_fd().as_raw_fd()), events).build().user_data(tag))
+        self.submit(
+            opcode::PollAdd::new(types::Fd(fd.as_fd().as_raw_fd()), events)
+                .build()
+                .user_data(tag),
+        )
     }
 
     /// Submits the cancellation of the request with this tag.
@@ -58,7 +73,10 @@ impl Ring {
 
     /// The completions that are there.
     pub fn completions(&mut self) -> Vec<Completion> {
-        let completion = |entry: io_uring::cqueue::Entry| Completion { tag: entry.user_data(), result: entry.result() };
+        let completion = |entry: io_uring::cqueue::Entry| Completion {
+            tag: entry.user_data(),
+            result: entry.result(),
+        };
         self.ring.completion().map(completion).collect()
     }
 

@@ -76,7 +76,10 @@ mod tests {
 
     #[test]
     fn a_line_of_proc_is_described_by_name() {
-        let line = format!("{} 0x3 0x7ffe 0x1 0x0 0x0 0x0 0x7ffe 0x7f31", libc::SYS_read);
+        let line = format!(
+            "{} 0x3 0x7ffe 0x1 0x0 0x0 0x0 0x7ffe 0x7f31",
+            libc::SYS_read
+        );
         assert_eq!(Call::describe(&line), "read(0x3, ...)");
         assert_eq!(Call::describe("running"), "running");
         assert_eq!(Call::describe("999 0x1"), "system call 999(0x1, ...)");

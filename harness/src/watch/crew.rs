@@ -23,7 +23,10 @@ struct Board {
 
 impl Board {
     fn new(workers: usize) -> Result<Board> {
-        Ok(Board { cells: shared::counters(2 * workers + 1 + LOG)?, workers })
+        Ok(Board {
+            cells: shared::counters(2 * workers + 1 + LOG)?,
+            workers,
+        })
     }
 
     fn returned(&self, worker: usize) -> &AtomicU64 {
@@ -35,7 +38,10 @@ impl Board {
     }
 
     fn log(&self) -> (&AtomicU64, &[AtomicU64]) {
-        (&self.cells[2 * self.workers], &self.cells[2 * self.workers + 1..])
+        (
+            &self.cells[2 * self.workers],
+            &self.cells[2 * self.workers + 1..],
+        )
     }
 }
 
@@ -50,7 +56,9 @@ pub struct Worker {
 impl Worker {
     /// Counts a return of the call in which it waits.
     pub fn returned(&self) {
-        self.board.returned(self.index).fetch_add(1, Ordering::SeqCst);
+        self.board
+            .returned(self.index)
+            .fetch_add(1, Ordering::SeqCst);
     }
 
     /// Counts an item that it got, and logs that it was the one.
@@ -79,7 +87,9 @@ impl Counts {
     /// What was done since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Counts) -> Counts {
-        let minus = |now: &[u64], then: &[u64]| now.iter().zip(then).map(|(now, then)| now - then).collect();
+        let minus = |now: &[u64], then: &[u64]| {
+            now.iter().zip(then).map(|(now, then)| now - then).collect()
+        };
         Counts {
             wakeups: minus(&self.wakeups, &earlier.wakeups),
             returned: minus(&self.returned, &earlier.returned),
@@ -89,7 +99,12 @@ impl Counts {
 
     /// The workers that were woken at least once.
     pub fn woken(&self) -> Vec<usize> {
-        self.wakeups.iter().enumerate().filter(|(_, count)| **count > 0).map(|(worker, _)| worker).collect()
+        self.wakeups
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .map(|(worker, _)| worker)
+            .collect()
     }
 }
 
@@ -115,14 +130,19 @@ impl Trial {
         let work = Arc::new(work);
         for index in 0..count {
             let (work, failure) = (work.clone(), crew.failure.clone());
-            let worker = Worker { index, board: crew.board };
+            let worker = Worker {
+                index,
+                board: crew.board,
+            };
             let (tell, told) = mpsc::sync_channel(1);
-            std::thread::Builder::new().name(format!("worker {index}")).spawn(move || {
-                let _ = tell.send(nix::unistd::gettid());
-                let end = work(worker);
-                let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
-                failure.get_or_insert(format!("worker {index} ended: {end:?}"));
-            })?;
+            std::thread::Builder::new()
+                .name(format!("worker {index}"))
+                .spawn(move || {
+                    let _ = tell.send(nix::unistd::gettid());
+                    let end = work(worker);
+                    let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                    failure.get_or_insert(format!("worker {index} ended: {end:?}"));
+                })?;
             crew.members.push(Task::of_thread(told.recv()?));
             crew.settle(self)?;
         }
@@ -138,7 +158,10 @@ impl Trial {
     ) -> Result<Crew> {
         let mut crew = Crew::new(call, count)?;
         for index in 0..count {
-            let worker = Worker { index, board: crew.board };
+            let worker = Worker {
+                index,
+                board: crew.board,
+            };
             let pid: Pid = process::fork(|| {
                 let ready = process::die_with_parent();
                 let end = ready.map_err(Stop::from).and_then(|()| work(worker));
@@ -154,7 +177,12 @@ impl Trial {
 
 impl Crew {
     fn new(call: Call, count: usize) -> Result<Crew> {
-        Ok(Crew { members: Vec::new(), call, board: Board::new(count)?, failure: Arc::default() })
+        Ok(Crew {
+            members: Vec::new(),
+            call,
+            board: Board::new(count)?,
+            failure: Arc::default(),
+        })
     }
 
     /// Returns when every member is provably asleep in the crew's call: the next thing that wakes
@@ -166,7 +194,15 @@ impl Crew {
             return quiet::rest();
         }
         let asleep = t.eventually(|| self.all_asleep())?;
-        if asleep { Ok(()) } else { Err(Stop::Error(format!("the crew did not come to rest in {}: {}", self.call.name, self.describe()))) }
+        if asleep {
+            Ok(())
+        } else {
+            Err(Stop::Error(format!(
+                "the crew did not come to rest in {}: {}",
+                self.call.name,
+                self.describe()
+            )))
+        }
     }
 
     fn all_asleep(&self) -> Result<bool> {
@@ -175,7 +211,7 @@ impl Crew {
         }
         let before = self.switches()?;
         for member in &self.members {
-            if !asleep_in(member, self.call)? {
+            if !asleep_in(member, self.call) {
                 return Ok(false);
             }
         }
@@ -183,7 +219,11 @@ impl Crew {
     }
 
     fn switches(&self) -> Result<Vec<Option<u64>>> {
-        Ok(self.members.iter().map(Task::voluntary_switches).collect::<std::io::Result<_>>()?)
+        Ok(self
+            .members
+            .iter()
+            .map(Task::voluntary_switches)
+            .collect::<std::io::Result<_>>()?)
     }
 
     fn describe(&self) -> String {
@@ -191,16 +231,31 @@ impl Crew {
             (Ok(state), Ok(call)) => format!("worker {index} is {state} in system call {call:?}"),
             _ => format!("worker {index} is gone"),
         };
-        self.members.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
+        self.members
+            .iter()
+            .enumerate()
+            .map(one)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// What the crew did so far.
     pub fn counts(&self) -> Result<Counts> {
-        let wakeups = self.switches()?.into_iter().collect::<Option<Vec<_>>>().ok_or_else(wakeups_hidden)?;
+        let wakeups = self
+            .switches()?
+            .into_iter()
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(wakeups_hidden)?;
         let read = |cell: fn(&Board, usize) -> &AtomicU64| {
-            (0..self.board.workers).map(|worker| cell(&self.board, worker).load(Ordering::SeqCst)).collect()
+            (0..self.board.workers)
+                .map(|worker| cell(&self.board, worker).load(Ordering::SeqCst))
+                .collect()
         };
-        Ok(Counts { wakeups, returned: read(Board::returned), took: read(Board::took) })
+        Ok(Counts {
+            wakeups,
+            returned: read(Board::returned),
+            took: read(Board::took),
+        })
     }
 
     /// How many items the crew has taken.
@@ -216,8 +271,13 @@ impl Crew {
     /// Who took the items, in order.
     pub fn takers(&self) -> Vec<usize> {
         let (_, entries) = self.board.log();
-        let workers = entries.iter().map(|entry| entry.load(Ordering::SeqCst)).take_while(|worker| *worker > 0);
-        workers.filter_map(|worker| usize::try_from(worker - 1).ok()).collect()
+        let workers = entries
+            .iter()
+            .map(|entry| entry.load(Ordering::SeqCst))
+            .take_while(|worker| *worker > 0);
+        workers
+            .filter_map(|worker| usize::try_from(worker - 1).ok())
+            .collect()
     }
 
     /// The members, in the order of their numbers.

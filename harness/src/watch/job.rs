@@ -22,11 +22,17 @@ impl Trial {
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<Job<T>> {
         let (tell, told) = mpsc::sync_channel(1);
-        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            tell.send(nix::unistd::gettid())?;
-            work()
-        })?;
-        Ok(Job { name: name.to_owned(), task: Task::of_thread(told.recv()?), handle })
+        let handle = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                tell.send(nix::unistd::gettid())?;
+                work()
+            })?;
+        Ok(Job {
+            name: name.to_owned(),
+            task: Task::of_thread(told.recv()?),
+            handle,
+        })
     }
 }
 
@@ -40,10 +46,13 @@ impl<T> Job<T> {
             quiet::rest()?;
             return Ok(!self.ended());
         }
-        let asleep = t.eventually(|| Ok(self.ended() || asleep_in(&self.task, call)?))?;
+        let asleep = t.eventually(|| Ok(self.ended() || asleep_in(&self.task, call)))?;
         if !asleep {
             let state = self.task.state()?;
-            return Err(Stop::Error(format!("thread `{}` neither ended nor slept in {}: it is {state}", self.name, call.name)));
+            return Err(Stop::Error(format!(
+                "thread `{}` neither ended nor slept in {}: it is {state}",
+                self.name, call.name
+            )));
         }
         Ok(!self.ended())
     }
@@ -66,31 +75,45 @@ impl<T> Job<T> {
     /// Sends the thread a signal.
     pub fn signal(&self, signal: nix::sys::signal::Signal) -> Result {
         use std::os::unix::thread::JoinHandleExt;
-        Ok(nix::sys::pthread::pthread_kill(self.handle.as_pthread_t(), signal)?)
+        Ok(nix::sys::pthread::pthread_kill(
+            self.handle.as_pthread_t(),
+            signal,
+        )?)
     }
 
     /// Waits for the end of the work and returns what came of it.
     pub fn join(self) -> Result<T> {
         until(|| Ok(self.handle.is_finished()))?;
-        self.handle.join().unwrap_or_else(|_| Err(Stop::Error(format!("thread `{}` panicked", self.name))))
+        self.handle
+            .join()
+            .unwrap_or_else(|_| Err(Stop::Error(format!("thread `{}` panicked", self.name))))
     }
 
     /// What came of the work if it ends within half of the time that is left, for a `check!`.
     pub fn join_soon(self, t: &Trial) -> Result<Option<T>> {
         let end = std::time::Instant::now() + t.time_left() / 2;
-        if spin_until(end, || Ok(self.handle.is_finished()))? { self.join().map(Some) } else { Ok(None) }
+        if spin_until(end, || Ok(self.handle.is_finished()))? {
+            self.join().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 
 /// Whether two readings show the thread asleep in `call`, with no switch between them. A thread
 /// that is gone is not asleep.
-pub(super) fn asleep_in(task: &Task, call: Call) -> Result<bool> {
+pub(super) fn asleep_in(task: &Task, call: Call) -> bool {
     let reading = || -> std::io::Result<Option<Option<u64>>> {
-        let there = task.state()? == State::SLEEPING && task.syscall()?.is_some_and(|number| call.is(number));
-        Ok(if there { Some(task.voluntary_switches()?) } else { None })
+        let there = task.state()? == State::SLEEPING
+            && task.syscall()?.is_some_and(|number| call.is(number));
+        Ok(if there {
+            Some(task.voluntary_switches()?)
+        } else {
+            None
+        })
     };
     match (reading(), reading()) {
-        (Ok(first), Ok(second)) => Ok(first.is_some() && first == second),
-        _ => Ok(false),
+        (Ok(first), Ok(second)) => first.is_some() && first == second,
+        _ => false,
     }
 }

@@ -42,6 +42,8 @@ fn control() -> Result<Duration> {
         slowest = slowest.max(start.elapsed());
     }
     drop(ask);
-    thread.join().map_err(|_| Stop::error("the positive control panicked"))??;
+    thread
+        .join()
+        .map_err(|_| Stop::error("the positive control panicked"))??;
     Ok(slowest)
 }

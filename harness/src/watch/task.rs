@@ -38,7 +38,9 @@ impl std::fmt::Display for State {
 impl Task {
     /// The thread with this directory.
     pub fn at(directory: impl Into<PathBuf>) -> Task {
-        Task { directory: directory.into() }
+        Task {
+            directory: directory.into(),
+        }
     }
 
     /// A thread of this process. The trial's `/proc` counts in the trial's pid namespace.
@@ -61,21 +63,29 @@ impl Task {
         let stat = self.read("stat")?;
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let state = after_name.trim_start().chars().next();
-        state.map(State).ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
+        state
+            .map(State)
+            .ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
     }
 
     /// The number of the system call that it sleeps in; `None` if it is running, or sleeps
     /// outside of one. Fails where the system does not tell, or has no such thread any more.
     pub fn syscall(&self) -> std::io::Result<Option<i64>> {
         let line = self.read("syscall")?;
-        Ok(line.split_whitespace().next().and_then(|number| number.parse().ok()).filter(|number| *number >= 0))
+        Ok(line
+            .split_whitespace()
+            .next()
+            .and_then(|number| number.parse().ok())
+            .filter(|number| *number >= 0))
     }
 
     /// How often it gave up its CPU by itself since it began; `None` where the system does not
     /// count.
     pub fn voluntary_switches(&self) -> std::io::Result<Option<u64>> {
         let status = self.read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         Ok(line.and_then(|count| count.trim().parse().ok()))
     }
 
@@ -83,15 +93,25 @@ impl Task {
     pub fn cpu_ticks(&self) -> std::io::Result<u64> {
         let stat = self.read("stat")?;
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks = |field: usize| after_name.split_whitespace().nth(field).and_then(|text| text.parse::<u64>().ok());
-        ticks(11).zip(ticks(12)).map(|(user, system)| user + system).ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
+        let ticks = |field: usize| {
+            after_name
+                .split_whitespace()
+                .nth(field)
+                .and_then(|text| text.parse::<u64>().ok())
+        };
+        ticks(11)
+            .zip(ticks(12))
+            .map(|(user, system)| user + system)
+            .ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
     }
 
     /// The numbers of the descriptors that it has open.
     pub fn open_descriptors(&self) -> std::io::Result<Vec<i32>> {
         let entries = std::fs::read_dir(self.directory.join("fd"))?;
-        let mut numbers: Vec<i32> =
-            entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        let mut numbers: Vec<i32> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
