@@ -83,31 +83,46 @@ impl Judge {
     }
 }
 
-/// One record for several trials of a case: the first that is unexpected, or else the first. If
-/// their verdicts differ, that itself is unexpected.
-pub fn merge(records: Vec<Record>) -> Option<Record> {
-    let mut verdicts = BTreeMap::new();
-    for record in &records {
-        *verdicts.entry(record.verdict).or_insert(0) += 1;
+/// Several trials of a case on their way to one record: the first that is unexpected, or else the
+/// first, with the count of verdicts. If verdicts differ, that itself is unexpected.
+#[derive(Debug, Default)]
+pub struct Tally {
+    chosen: Option<Record>,
+    verdicts: BTreeMap<Verdict, u32>,
+}
+
+impl Tally {
+    /// Counts a trial.
+    pub fn add(&mut self, record: Record) {
+        *self.verdicts.entry(record.verdict).or_insert(0) += 1;
+        let better = self
+            .chosen
+            .as_ref()
+            .is_none_or(|chosen| chosen.expected && !record.expected);
+        if better {
+            self.chosen = Some(record);
+        }
     }
-    let chosen = records
-        .iter()
-        .position(|record| !record.expected)
-        .unwrap_or(0);
-    let several = records.len() > 1;
-    let mut record = records.into_iter().nth(chosen)?;
-    if verdicts.len() > 1 {
-        let counts: Vec<_> = verdicts
-            .iter()
-            .map(|(verdict, count)| format!("{count} {verdict}"))
-            .collect();
-        record.expected = false;
-        record.note = format!("verdicts differ: {}", counts.join(", "));
+
+    /// Whether every trial so far ended in this verdict.
+    pub fn only(&self, verdict: Verdict) -> bool {
+        self.verdicts.keys().all(|seen| *seen == verdict)
     }
-    if several {
-        record.verdicts = verdicts;
+
+    /// The one record; nothing if there was no trial.
+    pub fn record(self) -> Option<Record> {
+        let mut record = self.chosen?;
+        if self.verdicts.len() > 1 {
+            let count = |(verdict, count): (&Verdict, &u32)| format!("{count} {verdict}");
+            let counts: Vec<_> = self.verdicts.iter().map(count).collect();
+            record.expected = false;
+            record.note = format!("verdicts differ: {}", counts.join(", "));
+        }
+        if self.verdicts.values().sum::<u32>() > 1 {
+            record.verdicts = self.verdicts;
+        }
+        Some(record)
     }
-    Some(record)
 }
 
 #[cfg(test)]
@@ -203,12 +218,17 @@ mod tests {
         let judge = Judge::here();
         let case = case(Strength::Documented);
         let record = |verdict| judge.record(&case, Ok(outcome(verdict, ""))).unwrap();
-        let same = merge(vec![record(Verdict::Conforms), record(Verdict::Conforms)]).unwrap();
+        let merge = |records: [Record; 2]| {
+            let mut tally = Tally::default();
+            records.into_iter().for_each(|record| tally.add(record));
+            tally.record().unwrap()
+        };
+        let same = merge([record(Verdict::Conforms), record(Verdict::Conforms)]);
         assert!(same.expected && !same.flaky() && same.verdicts[&Verdict::Conforms] == 2);
-        let mixed = merge(vec![record(Verdict::Conforms), record(Verdict::Skipped)]).unwrap();
+        let mixed = merge([record(Verdict::Conforms), record(Verdict::Skipped)]);
         assert!(!mixed.expected && mixed.flaky());
-        let bad = merge(vec![record(Verdict::Conforms), record(Verdict::Deviates)]).unwrap();
+        let bad = merge([record(Verdict::Conforms), record(Verdict::Deviates)]);
         assert_eq!(bad.verdict, Verdict::Deviates);
-        assert_eq!(merge(vec![]), None);
+        assert_eq!(Tally::default().record(), None);
     }
 }

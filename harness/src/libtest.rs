@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::case::Case;
-use crate::isolate::{HandOver, run_case};
+use crate::isolate::{Terms, Wardens};
 use crate::judge::Judge;
 use crate::record::{Record, Verdict};
 use crate::runner::take_turn;
@@ -22,13 +22,12 @@ pub fn main(catalogue: &[&'static Case]) -> ExitCode {
     libtest_mimic::run(&arguments, tests.collect()).exit_code()
 }
 
+/// Left idle at the end, they end by themselves with this process.
+static WARDENS: Wardens = Wardens::new();
+
 fn run(case: &'static Case) -> Result<Completion, Failed> {
     let _turn = take_turn(case.alone);
-    let hand_over = HandOver {
-        timeout_scale: 1.0,
-        cancel: None,
-    };
-    let Some(record) = Judge::here().record(case, run_case(case, hand_over)) else {
+    let Some(record) = Judge::here().record(case, WARDENS.run(case, Terms::default())) else {
         return Err("cancelled".into());
     };
     match record.verdict {

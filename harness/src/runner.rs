@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::case::Case;
-use crate::isolate::{HandOver, run_case};
-use crate::judge::{Judge, merge};
+use crate::isolate::{Terms, Wardens};
+use crate::judge::{Judge, Tally};
 use crate::record::{Record, Verdict};
 
 /// What to run, and how.
@@ -49,13 +49,33 @@ pub trait Watcher: Sync {
 pub fn run(plan: &Plan, judge: &Judge, watcher: &dyn Watcher) -> Vec<Record> {
     let (alone, together): (Vec<_>, Vec<_>) =
         plan.cases.iter().copied().partition(|case| case.alone);
-    let stop = AtomicBool::new(false);
+    let running = Running {
+        plan,
+        judge,
+        watcher,
+        wardens: Wardens::new(),
+        stop: AtomicBool::new(false),
+    };
     let records = Mutex::new(Vec::new());
     for (cases, jobs) in [(together, plan.jobs.max(1)), (alone, 1)] {
         let queue = Mutex::new(VecDeque::from(cases));
+        let next = || {
+            queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front()
+        };
         std::thread::scope(|scope| {
             for _ in 0..jobs {
-                scope.spawn(|| work(plan, judge, watcher, &queue, &stop, &records));
+                scope.spawn(|| {
+                    while let Some(case) = next().filter(|_| !running.stopped()) {
+                        let record = running.case(case);
+                        records
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .extend(record);
+                    }
+                });
             }
         });
     }
@@ -64,93 +84,70 @@ pub fn run(plan: &Plan, judge: &Judge, watcher: &dyn Watcher) -> Vec<Record> {
     records
 }
 
-fn work(
-    plan: &Plan,
-    judge: &Judge,
-    watcher: &dyn Watcher,
-    queue: &Mutex<VecDeque<&'static Case>>,
-    stop: &AtomicBool,
-    records: &Mutex<Vec<Record>>,
-) {
-    while !stop.load(Ordering::Relaxed) {
-        let next = queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
-        let Some(case) = next else { return };
-        watcher.started(case);
-        let record = run_repeatedly(plan, judge, watcher, case, stop);
-        watcher.finished(case, record.as_ref());
-        if let Some(record) = record {
-            if !record.expected && (plan.fail_fast || plan.until_unexpected) {
-                stop.store(true, Ordering::Relaxed);
+/// A plan on its way.
+struct Running<'a> {
+    plan: &'a Plan<'a>,
+    judge: &'a Judge,
+    watcher: &'a dyn Watcher,
+    wardens: Wardens,
+    stop: AtomicBool,
+}
+
+impl Running<'_> {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Runs a case as often as the plan says. What was cancelled half-way has no record.
+    fn case(&self, case: &'static Case) -> Option<Record> {
+        self.watcher.started(case);
+        let record = self.repeat(case);
+        self.watcher.finished(case, record.as_ref());
+        let unexpected = record.as_ref().is_some_and(|record| !record.expected);
+        if unexpected && (self.plan.fail_fast || self.plan.until_unexpected) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        record
+    }
+
+    fn repeat(&self, case: &'static Case) -> Option<Record> {
+        let mut tally = Tally::default();
+        for done in 1..=self.plan.repeat.max(1) {
+            let record = self.attempt(case)?;
+            let end = !record.expected && self.plan.until_unexpected;
+            tally.add(record);
+            self.watcher.repeated(case, done);
+            if end || self.stopped() {
+                break;
             }
-            records
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(record);
         }
+        tally.record()
     }
-}
 
-/// All trials of a case, merged. What was cancelled half-way has no record.
-fn run_repeatedly(
-    plan: &Plan,
-    judge: &Judge,
-    watcher: &dyn Watcher,
-    case: &'static Case,
-    stop: &AtomicBool,
-) -> Option<Record> {
-    let mut records = Vec::new();
-    for done in 1..=plan.repeat.max(1) {
-        let record = attempt(plan, judge, case)?;
-        let end = !record.expected && plan.until_unexpected;
-        // A thousand equal records are one record and a count: only the first evidence is kept.
-        records.push(if records.is_empty() || !record.expected {
-            record
-        } else {
-            without_evidence(record)
-        });
-        watcher.repeated(case, done);
-        if end || stop.load(Ordering::Relaxed) {
-            break;
-        }
-    }
-    merge(records)
-}
-
-fn without_evidence(mut record: Record) -> Record {
-    record.evidence = crate::record::Evidence::default();
-    record
-}
-
-/// One trial, and more of them for as long as the verdict is unexpected and attempts are left. A
-/// failure of the suite is forgiven once an attempt succeeds; a deviation never is: both verdicts
-/// stand in the record, which stays unexpected.
-fn attempt(plan: &Plan, judge: &Judge, case: &'static Case) -> Option<Record> {
-    let _turn = take_turn(case.alone);
-    let mut records = Vec::new();
-    for number in 1..=plan.attempts.max(1) {
-        let hand_over = HandOver {
-            timeout_scale: plan.timeout_scale,
-            cancel: plan.cancel,
+    /// One trial, and more of them for as long as the verdict is unexpected and attempts are
+    /// left. A failure of the suite is forgiven once an attempt succeeds; a deviation never is:
+    /// both verdicts stand in the record, which stays unexpected.
+    fn attempt(&self, case: &'static Case) -> Option<Record> {
+        let _turn = take_turn(case.alone);
+        let terms = Terms {
+            timeout_scale: self.plan.timeout_scale,
+            cancel: self.plan.cancel,
         };
-        let mut record = judge.record(case, run_case(case, hand_over))?;
-        if record.expected {
-            if records
-                .iter()
-                .all(|earlier: &Record| earlier.verdict == Verdict::Error)
-                && number > 1
-            {
+        let mut tally = Tally::default();
+        for number in 1..=self.plan.attempts.max(1) {
+            let mut record = self.judge.record(case, self.wardens.run(case, terms))?;
+            if record.expected && number > 1 && tally.only(Verdict::Error) {
                 record.note = format!("at attempt {number}, after errors of the suite");
                 return Some(record);
             }
-            records.push(record);
-            break;
+            let end = record.expected;
+            tally.add(record);
+            if end {
+                break;
+            }
         }
-        records.push(record);
+        tally.record()
     }
-    merge(records)
 }
 
 /// A case that measures wants no other trial beside it, be it of this process or of another one

@@ -4,10 +4,11 @@
 //! runner ── warden ── init (pid 1 of the trial's namespaces) ── trial ── what the case starts
 //! ```
 //!
-//! The *warden* is this program, started again. It enforces the deadline, takes in what the trial
+//! The *warden* is this program, started again; it has one thread, and watches over one trial
+//! after the other. It enforces the deadline, takes in what the trial
 //! reports and prints, explains a hang, ends everything below it, and hands one [`Outcome`] to
 //! the runner. Its standard input is a pipe that only the runner holds open: when the runner is
-//! gone, however it went, the pipe ends, and so does the trial. The *init* exists only where the
+//! gone, however it went, the pipe ends, and so do trial and warden. The *init* exists only where the
 //! system grants a pid namespace; its end is the end of every process in it.
 
 mod autopsy;
@@ -23,10 +24,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{Evidence, Verdict};
 
-pub use start::{HandOver, StartError, run_case};
+pub use start::{StartError, Terms, Wardens};
 
 /// The environment variable by which a program is told to be a warden.
-const ORDER: &str = "IOCONFORM_TRIAL";
+const ORDER: &str = "IOCONFORM_WARDEN";
 
 /// A kind of namespace that a trial has to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -108,7 +109,7 @@ pub fn probe() -> std::io::Result<BTreeSet<Namespace>> {
 /// program that the user started; in a copy that was started as a warden, does that work and
 /// never returns.
 pub fn entry() {
-    if let Some(order) = std::env::var_os(ORDER) {
-        warden::serve(&order.to_string_lossy());
+    if std::env::var_os(ORDER).is_some() {
+        warden::serve();
     }
 }

@@ -1,11 +1,12 @@
-//! The runner's side: starts a warden, waits for its outcome.
+//! The runner's side: starts wardens, gives them cases, takes in outcomes.
 
-use std::io::{PipeWriter, Read};
-use std::os::fd::AsFd;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{ORDER, Order, Outcome};
@@ -28,87 +29,148 @@ pub enum StartError {
     Cancelled,
 }
 
-/// What [`run_case`] is told beside the case.
-#[derive(Debug, Clone, Copy)]
-pub struct HandOver<'a> {
-    /// The case's deadline is multiplied by this.
+/// What [`Wardens::run`] is told beside the case.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms<'a> {
+    /// The case's deadline is multiplied by this; 0 stands for 1.
     pub timeout_scale: f64,
     /// A descriptor that becomes readable, and stays so, when the run is cancelled.
-    pub cancel: Option<std::os::fd::BorrowedFd<'a>>,
+    pub cancel: Option<BorrowedFd<'a>>,
 }
 
-/// Runs one trial of `case` in a process of its own.
-pub fn run_case(case: &Case, hand_over: HandOver) -> Result<Outcome, StartError> {
-    let limit = case.deadline.mul_f64(hand_over.timeout_scale);
-    let order = Order {
-        case: case.id.to_owned(),
-        limit,
-    };
-    let order = serde_json::to_string(&order).map_err(|error| StartError::Spawn(error.into()))?;
-    let (mut child, lifeline) = spawn(&order).map_err(StartError::Spawn)?;
-    let answer = collect(&mut child, Instant::now() + limit + GRACE, hand_over.cancel);
-    if answer.is_err() {
-        // The lifeline ends the trial; the warden itself is ended here if it does not answer.
-        drop(lifeline);
-        let _ = child.kill();
+/// Wardens that wait for their next case: starting the program costs more than a trial does, so
+/// that a warden watches over one trial after the other. Dropping it ends them all.
+#[derive(Debug, Default)]
+pub struct Wardens {
+    idle: std::sync::Mutex<Vec<Warden>>,
+}
+
+impl Wardens {
+    /// No wardens yet; they are started as they are needed.
+    pub const fn new() -> Wardens {
+        Wardens {
+            idle: std::sync::Mutex::new(Vec::new()),
+        }
     }
-    let status = child.wait().map_err(StartError::Spawn)?;
-    let answer = answer?;
-    serde_json::from_slice(&answer).map_err(|_| {
-        StartError::Lost(format!(
-            "ended without an outcome ({status}): {}",
-            String::from_utf8_lossy(&answer).trim()
-        ))
-    })
+
+    /// Runs one trial of `case` in a process of its own, under a warden that has no other trial.
+    pub fn run(&self, case: &Case, terms: Terms) -> Result<Outcome, StartError> {
+        let idle = || {
+            self.idle
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
+        let waiting = idle().pop();
+        let mut warden = match waiting {
+            Some(warden) => warden,
+            None => Warden::start().map_err(StartError::Spawn)?,
+        };
+        let scale = if terms.timeout_scale > 0.0 {
+            terms.timeout_scale
+        } else {
+            1.0
+        };
+        let order = Order {
+            case: case.id.to_owned(),
+            limit: case.deadline.mul_f64(scale),
+        };
+        // A warden that failed is not used again: dropping it ends it, and its trial.
+        let outcome = warden.run(&order, terms.cancel)?;
+        idle().push(warden);
+        Ok(outcome)
+    }
 }
 
-/// The warden, and the pipe whose end tells it that the runner is gone.
-fn spawn(order: &str) -> std::io::Result<(Child, PipeWriter)> {
-    let program = match std::env::current_exe() {
-        Ok(path) => path,
-        Err(error) => crate::sys::process::started_as().ok_or(error)?,
-    };
-    let (lifeline, writer) = std::io::pipe()?;
-    let child = Command::new(program)
-        .env(ORDER, order)
-        .stdin(Stdio::from(lifeline))
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()?;
-    Ok((child, writer))
+/// A warden; see the module above. Its standard input is its lifeline: when that ends, so does it.
+#[derive(Debug)]
+struct Warden {
+    process: Child,
+    orders: Option<ChildStdin>,
 }
 
-fn collect(
-    child: &mut Child,
-    end: Instant,
-    cancel: Option<std::os::fd::BorrowedFd>,
-) -> Result<Vec<u8>, StartError> {
-    let mut answer = Vec::new();
-    let Some(stdout) = child.stdout.as_mut() else {
-        return Err(StartError::Lost("has no output".to_owned()));
-    };
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(StartError::Lost("did not end in time".to_owned()));
-        }
-        let mut fds = vec![PollFd::new(stdout.as_fd(), PollFlags::POLLIN)];
-        fds.extend(cancel.map(|cancel| PollFd::new(cancel, PollFlags::POLLIN)));
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(StartError::Spawn(error.into())),
-        }
-        let ready = |fd: &PollFd| fd.any().unwrap_or(false);
-        if fds.get(1).is_some_and(ready) {
-            return Err(StartError::Cancelled);
-        }
-        if fds.first().is_some_and(ready) {
-            let mut chunk = [0; 16 * 1024];
-            match stdout.read(&mut chunk).map_err(StartError::Spawn)? {
-                0 => return Ok(answer),
-                length => answer.extend_from_slice(&chunk[..length]),
+impl Warden {
+    fn start() -> std::io::Result<Warden> {
+        let program = match std::env::current_exe() {
+            Ok(path) => path,
+            Err(error) => crate::sys::process::started_as().ok_or(error)?,
+        };
+        let mut process = Command::new(program)
+            .env(ORDER, "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        let orders = process.stdin.take();
+        Ok(Warden { process, orders })
+    }
+
+    fn run(&mut self, order: &Order, cancel: Option<BorrowedFd>) -> Result<Outcome, StartError> {
+        let lost = |what: String| StartError::Lost(what);
+        let mut line = serde_json::to_vec(order).map_err(|error| lost(error.to_string()))?;
+        line.push(b'\n');
+        let orders = self
+            .orders
+            .as_mut()
+            .ok_or_else(|| lost("takes no orders".to_owned()))?;
+        orders
+            .write_all(&line)
+            .map_err(|error| lost(format!("takes no orders: {error}")))?;
+        let answer = self.answer(Instant::now() + order.limit + GRACE, cancel)?;
+        serde_json::from_slice(&answer).map_err(|_| {
+            lost(format!(
+                "ended without an outcome: {:?}",
+                String::from_utf8_lossy(&answer)
+            ))
+        })
+    }
+
+    /// The line that the warden writes, or what there was of it.
+    fn answer(&mut self, end: Instant, cancel: Option<BorrowedFd>) -> Result<Vec<u8>, StartError> {
+        let mut answer = Vec::new();
+        let Some(stdout) = self.process.stdout.as_mut() else {
+            return Err(StartError::Lost("has no output".to_owned()));
+        };
+        while answer.last() != Some(&b'\n') {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(StartError::Lost("did not end in time".to_owned()));
             }
+            let mut fds = vec![PollFd::new(stdout.as_fd(), PollFlags::POLLIN)];
+            fds.extend(cancel.map(|cancel| PollFd::new(cancel, PollFlags::POLLIN)));
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match poll(&mut fds, timeout) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(StartError::Spawn(error.into())),
+            }
+            let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
+            if ready.get(1) == Some(&true) {
+                return Err(StartError::Cancelled);
+            }
+            if ready[0] {
+                let mut chunk = [0; 16 * 1024];
+                match stdout.read(&mut chunk).map_err(StartError::Spawn)? {
+                    0 => return Ok(answer),
+                    length => answer.extend_from_slice(&chunk[..length]),
+                }
+            }
+        }
+        Ok(answer)
+    }
+}
+
+impl Drop for Warden {
+    /// Ends the warden, which ends its trial first. One that does not is killed: its trial then
+    /// dies with it.
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        let pid = i32::try_from(self.process.id()).map(nix::unistd::Pid::from_raw);
+        let ended = pid.is_ok_and(|pid| {
+            let ended = crate::sys::process::wait_at_most(pid, Duration::from_secs(5));
+            ended.is_ok_and(|status| status.is_some())
+        });
+        if !ended {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
         }
     }
 }

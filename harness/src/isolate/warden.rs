@@ -32,21 +32,32 @@ const DESCRIPTORS: u64 = 4096;
 /// A trial of an ordinary user gets no more processes and threads than this.
 const PROCESSES: u64 = 2048;
 
-/// Reads the order, runs the trial, writes the outcome to stdout, exits.
-pub(super) fn serve(order: &str) -> ! {
-    let started = Instant::now();
-    let outcome = match serde_json::from_str::<Order>(order) {
-        Ok(order) => watch_over(&order).unwrap_or_else(|error| failed(&error.to_string())),
-        Err(error) => failed(&format!("unreadable order: {error}")),
-    };
-    let outcome = Outcome {
-        micros: started.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
-        ..outcome
-    };
-    let text = serde_json::to_vec(&outcome).unwrap_or_default();
+/// Reads orders from stdin, a line each, and writes an outcome for each to stdout, until the
+/// orders end; then exits.
+pub(super) fn serve() -> ! {
+    let mut orders = std::io::stdin().lines();
     let mut stdout = std::io::stdout();
-    let written = stdout.write_all(&text).and_then(|()| stdout.flush());
-    process::exit_now(i32::from(written.is_err()))
+    while let Some(Ok(order)) = orders.next() {
+        let started = Instant::now();
+        let outcome = match serde_json::from_str::<Order>(&order) {
+            Ok(order) => watch_over(&order).unwrap_or_else(|error| failed(&error.to_string())),
+            Err(error) => failed(&format!("unreadable order: {error}")),
+        };
+        let outcome = Outcome {
+            micros: started.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
+            ..outcome
+        };
+        let mut line = serde_json::to_vec(&outcome).unwrap_or_default();
+        line.push(b'\n');
+        if stdout
+            .write_all(&line)
+            .and_then(|()| stdout.flush())
+            .is_err()
+        {
+            break;
+        }
+    }
+    process::exit_now(0)
 }
 
 fn failed(reason: &str) -> Outcome {
@@ -141,7 +152,8 @@ impl Intake {
             };
             let mut fds = [
                 PollFd::new(self.status.as_fd(), PollFlags::POLLIN),
-                PollFd::new(runner.as_fd(), PollFlags::POLLIN),
+                // Only its end is of interest: no order comes while one is carried out.
+                PollFd::new(runner.as_fd(), PollFlags::empty()),
                 PollFd::new(self.report.as_fd(), interest(open[0])),
                 PollFd::new(self.output.as_fd(), interest(open[1])),
             ];
