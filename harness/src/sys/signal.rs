@@ -41,6 +41,8 @@ extern "C" fn take_note(number: libc::c_int, info: *mut libc::siginfo_t, _contex
         let poll = info.cast::<Poll>();
         ((*poll).fd, (*poll).band)
     };
+    // The code that was interrupted may be about to look at its own errno.
+    let errno = Errno::last_raw();
     let mut unread: libc::c_int = -1;
     // SAFETY: FIONREAD writes one int; on a number that is not open it fails and writes nothing.
     unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut unread) };
@@ -49,6 +51,7 @@ extern "C" fn take_note(number: libc::c_int, info: *mut libc::siginfo_t, _contex
     LAST_BAND.store(band, Ordering::SeqCst);
     LAST_UNREAD.store(unread, Ordering::SeqCst);
     HANDLED.fetch_add(1, Ordering::SeqCst);
+    Errno::set_raw(errno);
 }
 
 /// Installs the note-taking handler for a signal, real-time ones included. With `restart`, system
@@ -96,6 +99,20 @@ pub fn set_io_signal(fd: impl AsFd, number: i32) -> nix::Result<()> {
 pub fn set_io_owner(fd: impl AsFd, pid: i32) -> nix::Result<()> {
     // SAFETY: F_SETOWN takes an int.
     Errno::result(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_SETOWN, pid) }).map(drop)
+}
+
+/// Holds a signal back from the calling thread, or lets it through again; real-time ones included.
+pub fn block(number: i32, block: bool) -> nix::Result<()> {
+    let how = if block { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
+    // SAFETY: an all-zero set is valid memory, and sigemptyset makes it an empty set; the calls
+    // only touch the set and the mask of this thread.
+    let result = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        Errno::result(libc::sigaddset(&raw mut set, number))?;
+        libc::pthread_sigmask(how, &raw const set, std::ptr::null_mut())
+    };
+    if result == 0 { Ok(()) } else { Err(Errno::from_raw(result)) }
 }
 
 /// `F_SETSIG` of `asm-generic/fcntl.h`.
