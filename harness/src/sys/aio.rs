@@ -19,7 +19,8 @@ pub struct AioRead {
 impl AioRead {
     /// Asks for the read. No signal and no thread will tell of its end.
     pub fn start(fd: impl AsFd) -> nix::Result<AioRead> {
-        let buffer: &'static [AtomicU8; SIZE] = Box::leak(Box::new([const { AtomicU8::new(0) }; SIZE]));
+        let buffer: &'static [AtomicU8; SIZE] =
+            Box::leak(Box::new([const { AtomicU8::new(0) }; SIZE]));
         // SAFETY: an all-zero aiocb is valid.
         let mut control: Box<libc::aiocb> = Box::new(unsafe { std::mem::zeroed() });
         control.aio_fildes = fd.as_fd().as_raw_fd();
@@ -58,6 +59,10 @@ impl AioRead {
 
     /// The first bytes of the buffer, as they are now.
     pub fn buffer(&self, length: usize) -> Vec<u8> {
-        self.buffer.iter().take(length).map(|byte| byte.load(Ordering::SeqCst)).collect()
+        self.buffer
+            .iter()
+            .take(length)
+            .map(|byte| byte.load(Ordering::SeqCst))
+            .collect()
     }
 }

@@ -26,7 +26,11 @@ pub struct Note {
     pub unread: i32,
 }
 
-extern "C" fn take_note(number: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+extern "C" fn take_note(
+    number: libc::c_int,
+    info: *mut libc::siginfo_t,
+    _context: *mut libc::c_void,
+) {
     /// The layout of `siginfo_t` for SIGPOLL: three ints, padding to the alignment of a long.
     #[repr(C)]
     struct Poll {
@@ -64,7 +68,8 @@ pub fn take_notes_of(number: i32, restart: bool) -> nix::Result<()> {
     action.sa_sigaction = handler as *const () as usize;
     action.sa_flags = flags;
     // SAFETY: the handler touches atomics and makes one ioctl: async-signal-safe.
-    Errno::result(unsafe { libc::sigaction(number, &raw const action, std::ptr::null_mut()) }).map(drop)
+    Errno::result(unsafe { libc::sigaction(number, &raw const action, std::ptr::null_mut()) })
+        .map(drop)
 }
 
 /// Gives a signal its default action back.
@@ -89,13 +94,13 @@ pub fn last() -> Note {
     }
 }
 
-/// `F_SETSIG` (F_SETSIG(2const)): the signal that tells of I/O on `fd`, 0 for a plain SIGIO.
+/// `F_SETSIG` (`F_SETSIG(2const)`): the signal that tells of I/O on `fd`, 0 for a plain SIGIO.
 pub fn set_io_signal(fd: impl AsFd, number: i32) -> nix::Result<()> {
     // SAFETY: F_SETSIG takes an int.
     Errno::result(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), F_SETSIG, number) }).map(drop)
 }
 
-/// `F_SETOWN` (F_SETOWN(2const)): the process that is told of I/O on `fd`.
+/// `F_SETOWN` (`F_SETOWN(2const)`): the process that is told of I/O on `fd`.
 pub fn set_io_owner(fd: impl AsFd, pid: i32) -> nix::Result<()> {
     // SAFETY: F_SETOWN takes an int.
     Errno::result(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_SETOWN, pid) }).map(drop)
@@ -103,7 +108,11 @@ pub fn set_io_owner(fd: impl AsFd, pid: i32) -> nix::Result<()> {
 
 /// Holds a signal back from the calling thread, or lets it through again; real-time ones included.
 pub fn block(number: i32, block: bool) -> nix::Result<()> {
-    let how = if block { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
+    let how = if block {
+        libc::SIG_BLOCK
+    } else {
+        libc::SIG_UNBLOCK
+    };
     // SAFETY: an all-zero set is valid memory, and sigemptyset makes it an empty set; the calls
     // only touch the set and the mask of this thread.
     let result = unsafe {
@@ -112,7 +121,11 @@ pub fn block(number: i32, block: bool) -> nix::Result<()> {
         Errno::result(libc::sigaddset(&raw mut set, number))?;
         libc::pthread_sigmask(how, &raw const set, std::ptr::null_mut())
     };
-    if result == 0 { Ok(()) } else { Err(Errno::from_raw(result)) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(Errno::from_raw(result))
+    }
 }
 
 /// `F_SETSIG` of `asm-generic/fcntl.h`.

@@ -1,4 +1,4 @@
-//! io_uring, one request at a time: all that a case about completion needs.
+//! `io_uring`, one request at a time: all that a case about completion needs.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -29,24 +29,39 @@ impl Ring {
     /// A ring with eight entries.
     pub fn new() -> std::io::Result<Ring> {
         let ring = IoUring::new(8)?;
-        Ok(Ring { ring, buffer: Box::leak(Box::new([const { AtomicU8::new(0) }; SIZE])) })
+        Ok(Ring {
+            ring,
+            buffer: Box::leak(Box::new([const { AtomicU8::new(0) }; SIZE])),
+        })
     }
 
     /// Submits a read of up to 4096 bytes into the ring's buffer.
     pub fn read(&mut self, fd: impl AsFd, tag: u64) -> std::io::Result<()> {
         let (address, length) = (self.buffer.as_ptr().cast_mut().cast(), 4096);
-        self.submit(opcode::Read::new(types::Fd(fd.as_fd().as_raw_fd()), address, length).build().user_data(tag))
+        self.submit(
+            opcode::Read::new(types::Fd(fd.as_fd().as_raw_fd()), address, length)
+                .build()
+                .user_data(tag),
+        )
     }
 
     /// Submits an accept.
     pub fn accept(&mut self, fd: impl AsFd, tag: u64) -> std::io::Result<()> {
         let fd = types::Fd(fd.as_fd().as_raw_fd());
-        self.submit(opcode::Accept::new(fd, std::ptr::null_mut(), std::ptr::null_mut()).build().user_data(tag))
+        self.submit(
+            opcode::Accept::new(fd, std::ptr::null_mut(), std::ptr::null_mut())
+                .build()
+                .user_data(tag),
+        )
     }
 
     /// Submits a one-shot poll.
     pub fn poll(&mut self, fd: impl AsFd, events: u32, tag: u64) -> std::io::Result<()> {
-        self.submit(opcode::PollAdd::new(types::Fd(fd.as_fd().as_raw_fd()), events).build().user_data(tag))
+        self.submit(
+            opcode::PollAdd::new(types::Fd(fd.as_fd().as_raw_fd()), events)
+                .build()
+                .user_data(tag),
+        )
     }
 
     /// Submits the cancellation of the request with this tag.
@@ -64,7 +79,10 @@ impl Ring {
 
     /// The completions that are there.
     pub fn completions(&mut self) -> Vec<Completion> {
-        let completion = |entry: io_uring::cqueue::Entry| Completion { tag: entry.user_data(), result: entry.result() };
+        let completion = |entry: io_uring::cqueue::Entry| Completion {
+            tag: entry.user_data(),
+            result: entry.result(),
+        };
         self.ring.completion().map(completion).collect()
     }
 
@@ -86,7 +104,11 @@ impl Ring {
 
     /// The first bytes of the buffer, as they are now.
     pub fn buffer(&self, length: usize) -> Vec<u8> {
-        self.buffer.iter().take(length).map(|byte| byte.load(Ordering::SeqCst)).collect()
+        self.buffer
+            .iter()
+            .take(length)
+            .map(|byte| byte.load(Ordering::SeqCst))
+            .collect()
     }
 }
 

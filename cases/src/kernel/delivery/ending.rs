@@ -20,7 +20,12 @@ const CLOSE_WAIT: u8 = 8;
 
 /// After `shutdown(SHUT_WR)` the peer reads all that was sent, then the end of the stream, and the
 /// other direction still works.
-#[case(man = ["shutdown(2)"], rfc = ["RFC 9293, 3.6"], posix = ["shutdown()"], strength = Documented)]
+#[case(
+    man = ["shutdown(2)"],
+    rfc = ["RFC 9293, 3.6"],
+    posix = ["shutdown()"],
+    strength = Documented
+)]
 fn half_close(t: &mut Trial) -> Result {
     let (mut client, mut server) = net::tcp_pair()?;
     client.write_all(b"question")?;
@@ -28,10 +33,19 @@ fn half_close(t: &mut Trial) -> Result {
 
     let mut question = String::new();
     server.read_to_string(&mut question)?;
-    check!(t, question == "question", "the server reads to the end of the stream");
+    check!(
+        t,
+        question == "question",
+        "the server reads to the end of the stream"
+    );
     let state = |socket: &TcpStream| -> Result<u8> { Ok(net::tcp_info(socket)?.tcpi_state) };
-    let halves = t.eventually(|| Ok((state(&client)?, state(&server)?) == (FIN_WAIT2, CLOSE_WAIT)))?;
-    check!(t, halves, "the connection is half closed: FIN_WAIT2 and CLOSE_WAIT");
+    let halves =
+        t.eventually(|| Ok((state(&client)?, state(&server)?) == (FIN_WAIT2, CLOSE_WAIT)))?;
+    check!(
+        t,
+        halves,
+        "the connection is half closed: FIN_WAIT2 and CLOSE_WAIT"
+    );
     server.write_all(b"answer")?;
     drop(server);
     let mut answer = String::new();
@@ -46,13 +60,29 @@ fn half_close(t: &mut Trial) -> Result {
 fn the_first_send_after_the_peer_closed_succeeds(t: &mut Trial) -> Result {
     let (mut client, server) = net::tcp_pair()?;
     drop(server);
-    check!(t, client.read(&mut [0])? == 0, "the end of the peer's stream has come");
+    check!(
+        t,
+        client.read(&mut [0])? == 0,
+        "the end of the peer's stream has come"
+    );
 
-    check!(t, client.write(b"a")? == 1, "the first send succeeds, to nobody");
+    check!(
+        t,
+        client.write(b"a")? == 1,
+        "the first send succeeds, to nobody"
+    );
     let reset = t.eventually(|| Ok(net::tcp_info(&client)?.tcpi_state == CLOSE))?;
-    check!(t, reset, "it is answered by a reset, which ends the connection");
+    check!(
+        t,
+        reset,
+        "it is answered by a reset, which ends the connection"
+    );
     let next = client.write(b"b").map_err(|error| error.kind());
-    check!(t, next == Err(ErrorKind::BrokenPipe), "the next send fails with EPIPE");
+    check!(
+        t,
+        next == Err(ErrorKind::BrokenPipe),
+        "the next send fails with EPIPE"
+    );
     Ok(())
 }
 
@@ -65,14 +95,24 @@ fn epipe_comes_with_sigpipe_unless_msg_nosignal(t: &mut Trial) -> Result {
             signal::default_action(Signal::SIGPIPE)?;
             let (sender, receiver) = UnixStream::pair()?;
             drop(receiver);
-            Ok(i32::from(send(sender.as_raw_fd(), b"a", flags) != Err(Errno::EPIPE)))
+            Ok(i32::from(
+                send(sender.as_raw_fd(), b"a", flags) != Err(Errno::EPIPE),
+            ))
         })?;
         let end = child.wait()?;
         Ok((child, end))
     };
     let (child, end) = attempt(MsgFlags::empty())?;
-    check!(t, end == WaitStatus::Signaled(child.pid, Signal::SIGPIPE, false), "the process is killed by SIGPIPE");
+    check!(
+        t,
+        end == WaitStatus::Signaled(child.pid, Signal::SIGPIPE, false),
+        "the process is killed by SIGPIPE"
+    );
     let (child, end) = attempt(MsgFlags::MSG_NOSIGNAL)?;
-    check!(t, end == WaitStatus::Exited(child.pid, 0), "with MSG_NOSIGNAL it lives, and gets EPIPE");
+    check!(
+        t,
+        end == WaitStatus::Exited(child.pid, 0),
+        "with MSG_NOSIGNAL it lives, and gets EPIPE"
+    );
     Ok(())
 }

@@ -15,7 +15,10 @@ use super::{handled, tell_me_of};
 const SIGIO: i32 = Signal::SIGIO as i32;
 
 /// Several plain `SIGIO`s that arrive while it is blocked are delivered as one.
-#[case(man = ["signal(7), Queueing and delivery semantics for standard signals"], strength = Documented)]
+#[case(
+    man = ["signal(7), Queueing and delivery semantics for standard signals"],
+    strength = Documented
+)]
 fn plain_sigio_coalesces(t: &mut Trial) -> Result {
     let (mut writer, reader) = UnixStream::pair()?;
     signal::take_notes_of(SIGIO, true)?;

@@ -13,7 +13,12 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use super::{handled, set_async, tell_me_of};
 
 /// When the handler of signal-driven I/O runs, all of the data is still in the kernel.
-#[case(man = ["fcntl(2), F_SETOWN", "socket(7), Signals"], kernel = ["sock_def_readable"], notes = ["S11"], strength = Implementation)]
+#[case(
+    man = ["fcntl(2), F_SETOWN", "socket(7), Signals"],
+    kernel = ["sock_def_readable"],
+    notes = ["S11"],
+    strength = Implementation
+)]
 fn data_is_still_in_the_kernel(t: &mut Trial) -> Result {
     let (mut writer, mut reader) = UnixStream::pair()?;
     let number = signal::first_realtime();
@@ -22,7 +27,11 @@ fn data_is_still_in_the_kernel(t: &mut Trial) -> Result {
 
     writer.write_all(b"hello")?;
     check!(t, handled(t, 1)?, "the arrival is signalled");
-    check!(t, signal::last().unread == 5, "bytes that waited in the kernel while the handler ran (FIONREAD)");
+    check!(
+        t,
+        signal::last().unread == 5,
+        "bytes that waited in the kernel while the handler ran (FIONREAD)"
+    );
     let mut data = [0; 5];
     reader.read_exact(&mut data)?;
     check!(t, data == *b"hello", "a read of our own fetches them");
@@ -44,7 +53,11 @@ fn setsig_tells_descriptor_and_events(t: &mut Trial) -> Result {
         check!(t, handled(t, count)?, "arrival {count} is signalled");
         let note = signal::last();
         check!(t, note.number == number, "by the signal of F_SETSIG");
-        check!(t, note.fd == reader.as_raw_fd(), "si_fd is the descriptor with the data");
+        check!(
+            t,
+            note.fd == reader.as_raw_fd(),
+            "si_fd is the descriptor with the data"
+        );
         let readable = i64::from((POLLIN | PollFlags::POLLRDNORM).bits());
         check!(t, note.band == readable, "si_band is POLLIN and POLLRDNORM");
     }
@@ -66,7 +79,11 @@ fn every_arrival_is_signalled(t: &mut Trial) -> Result {
     reader.read_exact(&mut [0; 2])?;
     writer.write_all(b"c")?;
     check!(t, handled(t, 3)?, "the third, after all was read");
-    check!(t, signal::handled() == 3, "signals in all: one for each, none for the read");
+    check!(
+        t,
+        signal::handled() == 3,
+        "signals in all: one for each, none for the read"
+    );
     Ok(())
 }
 
@@ -80,11 +97,19 @@ fn no_owner_no_signal(t: &mut Trial) -> Result {
     set_async(&reader)?;
 
     writer.write_all(b"a")?;
-    check!(t, signal::handled() == 0, "signals before there is an owner");
+    check!(
+        t,
+        signal::handled() == 0,
+        "signals before there is an owner"
+    );
     signal::set_io_owner(&reader, nix::unistd::getpid().as_raw())?;
     writer.write_all(b"b")?;
     check!(t, handled(t, 1)?, "an owner is signalled");
-    check!(t, signal::handled() == 1, "signals in all: the first arrival is not made up for");
+    check!(
+        t,
+        signal::handled() == 1,
+        "signals in all: the first arrival is not made up for"
+    );
     Ok(())
 }
 
@@ -93,11 +118,17 @@ fn no_owner_no_signal(t: &mut Trial) -> Result {
 fn sigio_kills_by_default(t: &mut Trial) -> Result {
     let (mut writer, reader) = UnixStream::pair()?;
     let child = process::fork(|| {
-        let told = signal::default_action(Signal::SIGIO).map_err(Stop::from).and_then(|()| tell_me_of(&reader, 0));
+        let told = signal::default_action(Signal::SIGIO)
+            .map_err(Stop::from)
+            .and_then(|()| tell_me_of(&reader, 0));
         let written = writer.write_all(b"a");
         i32::from(told.is_err()) + 2 * i32::from(written.is_err())
     })?;
     let end = waitpid(child, None)?;
-    check!(t, end == WaitStatus::Signaled(child, Signal::SIGIO, false), "how the process ended that was told of data");
+    check!(
+        t,
+        end == WaitStatus::Signaled(child, Signal::SIGIO, false),
+        "how the process ended that was told of data"
+    );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! io_uring: requests in one ring, completions in another.
+//! `io_uring`: requests in one ring, completions in another.
 
 mod cancel;
 mod completion;

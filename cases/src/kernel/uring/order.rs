@@ -8,7 +8,12 @@ use harness::prelude::*;
 use harness::sys::uring::{Completion, Ring};
 
 /// A request that can be served completes before one that was submitted earlier and cannot.
-#[case(man = ["io_uring(7)", "io_uring_enter(2), IOSQE_IO_LINK"], since = "5.6", strength = Documented, needs = [Need::IoUring])]
+#[case(
+    man = ["io_uring(7)", "io_uring_enter(2), IOSQE_IO_LINK"],
+    since = "5.6",
+    strength = Implementation,
+    needs = [Need::IoUring]
+)]
 fn a_later_request_may_complete_first(t: &mut Trial) -> Result {
     let (empty, mut late) = std::io::pipe()?;
     let (reader, mut writer) = std::io::pipe()?;
@@ -17,14 +22,27 @@ fn a_later_request_may_complete_first(t: &mut Trial) -> Result {
 
     ring.read(&empty, 1)?;
     ring.read(&reader, 2)?;
-    check!(t, ring.wait()? == [Completion { tag: 2, result: 3 }], "the second request completes first");
+    check!(
+        t,
+        ring.wait()? == [Completion { tag: 2, result: 3 }],
+        "the second request completes first"
+    );
     late.write_all(b"a")?;
-    check!(t, ring.wait()? == [Completion { tag: 1, result: 1 }], "the first one when it can");
+    check!(
+        t,
+        ring.wait()? == [Completion { tag: 1, result: 1 }],
+        "the first one when it can"
+    );
     Ok(())
 }
 
 /// Of two rings that wait to accept from the same listener, one gets a connection.
-#[case(man = ["io_uring_enter(2), IORING_OP_ACCEPT", "accept(2)"], since = "5.5", strength = Implementation, needs = [Need::IoUring])]
+#[case(
+    man = ["io_uring_enter(2), IORING_OP_ACCEPT", "accept(2)"],
+    since = "5.5",
+    strength = Implementation,
+    needs = [Need::IoUring]
+)]
 fn one_connection_completes_one_accept(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     let mut rings = [Ring::new()?, Ring::new()?];
@@ -37,13 +55,25 @@ fn one_connection_completes_one_accept(t: &mut Trial) -> Result {
         let _client = net::connect(listener.local_addr()?)?;
         let arrived = t.eventually(|| {
             for (ring, accepted) in rings.iter_mut().zip(&mut accepted) {
-                *accepted += ring.completions().iter().filter(|completion| completion.result >= 0).count();
+                *accepted += ring
+                    .completions()
+                    .iter()
+                    .filter(|completion| completion.result >= 0)
+                    .count();
             }
             Ok(accepted.iter().sum::<usize>() >= connections)
         })?;
         check!(t, arrived, "connection {connections} completes an accept");
-        check!(t, accepted.iter().sum::<usize>() == connections, "accepts that are complete after {connections}");
+        check!(
+            t,
+            accepted.iter().sum::<usize>() == connections,
+            "accepts that are complete after {connections}"
+        );
     }
-    check!(t, accepted == [1, 1], "accepts of each ring: the second connection goes to the one that still waits");
+    check!(
+        t,
+        accepted == [1, 1],
+        "accepts of each ring: the second connection goes to the one that still waits"
+    );
     Ok(())
 }
