@@ -38,6 +38,8 @@ fn half_close(t: &mut Trial) -> Result {
         question == "question",
         "the server reads to the end of the stream"
     );
+    // What the server still sends also acknowledges the end of the client's stream.
+    server.write_all(b"answer")?;
     let state = |socket: &TcpStream| -> Result<u8> { Ok(net::tcp_info(socket)?.tcpi_state) };
     let halves =
         t.eventually(|| Ok((state(&client)?, state(&server)?) == (FIN_WAIT2, CLOSE_WAIT)))?;
@@ -46,7 +48,6 @@ fn half_close(t: &mut Trial) -> Result {
         halves,
         "the connection is half closed: FIN_WAIT2 and CLOSE_WAIT"
     );
-    server.write_all(b"answer")?;
     drop(server);
     let mut answer = String::new();
     client.read_to_string(&mut answer)?;
