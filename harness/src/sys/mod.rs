@@ -2,6 +2,7 @@
 //!
 //! The only `unsafe` of the workspace is here.
 
+pub mod aio;
 pub mod epoll;
 pub mod poll;
 pub mod process;

@@ -45,6 +45,8 @@ extern "C" fn take_note(
         let poll = info.cast::<Poll>();
         ((*poll).fd, (*poll).band)
     };
+    // The code that was interrupted may be about to look at its own errno.
+    let errno = Errno::last_raw();
     let mut unread: libc::c_int = -1;
     // SAFETY: FIONREAD writes one int; on a number that is not open it fails and writes nothing.
     unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut unread) };
@@ -53,6 +55,7 @@ extern "C" fn take_note(
     LAST_BAND.store(band, Ordering::SeqCst);
     LAST_UNREAD.store(unread, Ordering::SeqCst);
     HANDLED.fetch_add(1, Ordering::SeqCst);
+    Errno::set_raw(errno);
 }
 
 /// Installs the note-taking handler for a signal, real-time ones included. With `restart`, system
@@ -91,16 +94,38 @@ pub fn last() -> Note {
     }
 }
 
-/// `F_SETSIG` (F_SETSIG(2const)): the signal that tells of I/O on `fd`, 0 for a plain SIGIO.
+/// `F_SETSIG` (`F_SETSIG(2const)`): the signal that tells of I/O on `fd`, 0 for a plain SIGIO.
 pub fn set_io_signal(fd: impl AsFd, number: i32) -> nix::Result<()> {
     // SAFETY: F_SETSIG takes an int.
     Errno::result(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), F_SETSIG, number) }).map(drop)
 }
 
-/// `F_SETOWN` (F_SETOWN(2const)): the process that is told of I/O on `fd`.
+/// `F_SETOWN` (`F_SETOWN(2const)`): the process that is told of I/O on `fd`.
 pub fn set_io_owner(fd: impl AsFd, pid: i32) -> nix::Result<()> {
     // SAFETY: F_SETOWN takes an int.
     Errno::result(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_SETOWN, pid) }).map(drop)
+}
+
+/// Holds a signal back from the calling thread, or lets it through again; real-time ones included.
+pub fn block(number: i32, block: bool) -> nix::Result<()> {
+    let how = if block {
+        libc::SIG_BLOCK
+    } else {
+        libc::SIG_UNBLOCK
+    };
+    // SAFETY: an all-zero set is valid memory, and sigemptyset makes it an empty set; the calls
+    // only touch the set and the mask of this thread.
+    let result = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        Errno::result(libc::sigaddset(&raw mut set, number))?;
+        libc::pthread_sigmask(how, &raw const set, std::ptr::null_mut())
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(Errno::from_raw(result))
+    }
 }
 
 /// `F_SETSIG` of `asm-generic/fcntl.h`.

@@ -1,6 +1,7 @@
-//! io_uring, one request at a time: all that a case about completion needs.
+//! `io_uring`, one request at a time: all that a case about completion needs.
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use io_uring::{IoUring, opcode, squeue, types};
 
@@ -13,25 +14,30 @@ pub struct Completion {
     pub result: i32,
 }
 
+/// The size of a ring's buffer.
+const SIZE: usize = 4096;
+
 /// A ring with a few entries, and the buffer into which its requests read. The kernel may write
-/// to the buffer for as long as a request is pending, so the ring owns it and goes first.
+/// to the buffer for as long as a request is pending, which is longer than until the ring's
+/// descriptor is closed: so the buffer is never freed.
 pub struct Ring {
     ring: IoUring,
-    buffer: Box<[u8; 4096]>,
+    buffer: &'static [AtomicU8; SIZE],
 }
 
 impl Ring {
     /// A ring with eight entries.
     pub fn new() -> std::io::Result<Ring> {
+        let ring = IoUring::new(8)?;
         Ok(Ring {
-            ring: IoUring::new(8)?,
-            buffer: Box::new([0; 4096]),
+            ring,
+            buffer: Box::leak(Box::new([const { AtomicU8::new(0) }; SIZE])),
         })
     }
 
     /// Submits a read of up to 4096 bytes into the ring's buffer.
     pub fn read(&mut self, fd: impl AsFd, tag: u64) -> std::io::Result<()> {
-        let (address, length) = (self.buffer.as_mut_ptr(), 4096);
+        let (address, length) = (self.buffer.as_ptr().cast_mut().cast(), 4096);
         self.submit(
             opcode::Read::new(types::Fd(fd.as_fd().as_raw_fd()), address, length)
                 .build()
@@ -64,8 +70,8 @@ impl Ring {
     }
 
     fn submit(&mut self, entry: squeue::Entry) -> std::io::Result<()> {
-        // SAFETY: the only memory that an entry refers to is the buffer, which lives as long as
-        // the ring; a descriptor that is closed too early makes the request fail, no more.
+        // SAFETY: the only memory that an entry refers to is the buffer, which lives for ever and
+        // is made of atomics; a descriptor that is closed makes the request fail, no more.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         pushed.map_err(std::io::Error::other)?;
         self.ring.submit().map(drop)
@@ -82,21 +88,27 @@ impl Ring {
 
     /// Sleeps in `io_uring_enter` until a completion is there.
     pub fn wait(&mut self) -> std::io::Result<Vec<Completion>> {
-        self.ring.submit_and_wait(1)?;
-        Ok(self.completions())
+        self.wait_for(1)
     }
 
-    /// What the reads have put into the buffer.
-    pub fn buffer(&self) -> &[u8] {
-        &self.buffer[..]
+    /// Sleeps until `count` completions are there. Their order is the kernel's.
+    pub fn wait_for(&mut self, count: usize) -> std::io::Result<Vec<Completion>> {
+        loop {
+            match self.ring.submit_and_wait(count) {
+                Ok(_) => return Ok(self.completions()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
-}
 
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // Requests that are still pending are cancelled when the ring's descriptor is closed, but
-        // not before `close` returns: the buffer must outlive them. A page is a fair price.
-        Box::leak(std::mem::replace(&mut self.buffer, Box::new([0; 4096])));
+    /// The first bytes of the buffer, as they are now.
+    pub fn buffer(&self, length: usize) -> Vec<u8> {
+        self.buffer
+            .iter()
+            .take(length)
+            .map(|byte| byte.load(Ordering::SeqCst))
+            .collect()
     }
 }
 

@@ -1,1 +1,5 @@
-//! To be written.
+//! `io_uring`: requests in one ring, completions in another.
+
+mod cancel;
+mod completion;
+mod order;

@@ -1,0 +1,97 @@
+//! A request of `aio_read`, from its start to its end.
+//!
+//! POSIX defines an interface in which a program asks for a read, goes on, and finds the data in
+//! its buffer when the request is complete: asynchronous I/O by definition. On Linux the C library
+//! makes it out of synchronous calls, with threads that sleep in `read` in the program's place.
+
+use harness::prelude::*;
+use harness::sys::aio::AioRead;
+use harness::watch::{State, Task};
+
+/// An `aio_read` of an empty pipe returns at once and stays in progress until there is data; when
+/// it is complete the data is in the buffer.
+#[case(
+    man = ["aio(7)", "aio_error(3)", "aio_return(3)"],
+    posix = ["aio_read()"],
+    notes = ["S12"],
+    strength = Documented
+)]
+fn complete_means_that_the_data_is_in_the_buffer(t: &mut Trial) -> Result {
+    let (reader, mut writer) = std::io::pipe()?;
+
+    let request = AioRead::start(&reader)?;
+    check!(
+        t,
+        request.error() == Err(Errno::EINPROGRESS),
+        "the request is in progress"
+    );
+    writer.write_all(b"hello")?;
+    let complete = t.eventually(|| Ok(request.error() != Err(Errno::EINPROGRESS)))?;
+    check!(t, complete, "data completes it");
+    check!(t, request.error() == Ok(()), "with success");
+    check!(
+        t,
+        request.buffer(5) == b"hello",
+        "the data is in the buffer already"
+    );
+    check!(t, net::unread(&reader)? == 0, "and no longer in the pipe");
+    check!(
+        t,
+        request.result() == Ok(5),
+        "aio_return tells how much was read"
+    );
+    Ok(())
+}
+
+/// The request is served by a thread of the process that sleeps in `read`.
+#[case(man = ["aio(7), NOTES"], notes = ["S12"], strength = Implementation)]
+fn a_thread_of_the_library_does_the_reading(t: &mut Trial) -> Result {
+    let (reader, _writer) = std::io::pipe()?;
+    let threads = || -> Result<Vec<_>> {
+        let entries = std::fs::read_dir("/proc/self/task")?;
+        Ok(entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<std::io::Result<_>>()?)
+    };
+    let before = threads()?;
+
+    let _request = AioRead::start(&reader)?;
+    let new: Vec<_> = threads()?
+        .into_iter()
+        .filter(|thread| !before.contains(thread))
+        .collect();
+    check!(t, new.len() == 1, "threads that the request made");
+    let helper = Task::at(&new[0]);
+    if helper.syscall().is_err() {
+        return Err(Stop::Unobservable(
+            "this system does not tell in which call a thread sleeps".to_owned(),
+        ));
+    }
+    let asleep = t.eventually(|| {
+        let reading = helper
+            .syscall()?
+            .is_some_and(|number| Call::READ.is(number));
+        Ok(reading && helper.state()? == State::SLEEPING)
+    })?;
+    check!(t, asleep, "it comes to sleep in read");
+    Ok(())
+}
+
+/// A request that waits on one descriptor does not hold up a request on another.
+#[case(man = ["aio(7)"], posix = ["aio_read()"], strength = Implementation)]
+fn descriptors_do_not_wait_for_each_other(t: &mut Trial) -> Result {
+    let (empty, _writer) = std::io::pipe()?;
+    let (reader, mut writer) = std::io::pipe()?;
+    writer.write_all(b"hello")?;
+
+    let waiting = AioRead::start(&empty)?;
+    let request = AioRead::start(&reader)?;
+    let complete = t.eventually(|| Ok(request.error() == Ok(())))?;
+    check!(t, complete, "the request that finds data completes");
+    check!(
+        t,
+        waiting.error() == Err(Errno::EINPROGRESS),
+        "the one that was made before it waits on"
+    );
+    Ok(())
+}
