@@ -47,7 +47,7 @@ fn namespaces() -> Vec<Finding> {
                 Namespace::Mount => "trials share this machine's /proc",
             };
             Finding {
-                what: format!("{} namespace for each trial", namespace.word()),
+                what: format!("a {} namespace for each trial", namespace.word()),
                 found,
                 meaning: if found { String::new() } else { without.to_owned() },
                 mend: if found { String::new() } else { MEND_NAMESPACES.to_owned() },
@@ -119,19 +119,24 @@ fn need_of(need: Need) -> Finding {
 
 /// What the reader of a run on this machine must know; empty on a machine that shows everything.
 pub fn notes() -> Vec<String> {
-    let missing = |finding: &Finding| {
-        let mend = if finding.mend.is_empty() {
-            String::new()
-        } else {
-            format!(" (mend: {})", finding.mend)
+    let mut notes = Vec::new();
+    let lost: Vec<_> = namespaces().into_iter().filter(|finding| !finding.found).collect();
+    if let Some(first) = lost.first() {
+        let what: Vec<_> = lost.iter().map(|finding| finding.what.as_str()).collect();
+        let meaning: Vec<_> = lost.iter().map(|finding| finding.meaning.as_str()).collect();
+        notes.push(format!(
+            "missing: {}; {} (mend: {})",
+            what.join(", "),
+            meaning.join("; "),
+            first.mend
+        ));
+    }
+    for finding in [sight(), switches()].iter().filter(|finding| !finding.found) {
+        let mend = match &*finding.mend {
+            "" => String::new(),
+            mend => format!(" (mend: {mend})"),
         };
-        format!("missing: {}; {}{mend}", finding.what, finding.meaning)
-    };
-    let mut findings = namespaces();
-    findings.extend([sight(), switches()]);
-    findings
-        .iter()
-        .filter(|finding| !finding.found)
-        .map(missing)
-        .collect()
+        notes.push(format!("missing: {}; {}{mend}", finding.what, finding.meaning));
+    }
+    notes
 }

@@ -17,6 +17,8 @@ pub enum Need {
     Ipv6,
     /// `io_uring_setup(2)`.
     IoUring,
+    /// The system calls of sleeping threads, in `/proc`.
+    Syscalls,
     /// So many descriptors in one process.
     Descriptors(u64),
 }
@@ -29,6 +31,7 @@ impl std::fmt::Display for Need {
             Need::SecondUser => out.write_str("a second user (root)"),
             Need::Ipv6 => out.write_str("IPv6"),
             Need::IoUring => out.write_str("io_uring"),
+            Need::Syscalls => out.write_str("the system calls of sleeping threads in /proc"),
             Need::Descriptors(count) => write!(out, "{count} open descriptors"),
         }
     }
@@ -48,6 +51,7 @@ impl Need {
             Need::SecondUser => second_user(),
             Need::Ipv6 => ipv6(),
             Need::IoUring => io_uring(),
+            Need::Syscalls => syscalls(),
             Need::Descriptors(count) => descriptors(count),
         }
     }
@@ -122,6 +126,15 @@ fn io_uring() -> Result {
             ),
             errno => Err(Stop::Error(format!("io_uring_setup: {}", errno.desc()))),
         },
+    }
+}
+
+fn syscalls() -> Result {
+    match crate::watch::Sight::here() {
+        crate::watch::Sight::Syscall => Ok(()),
+        crate::watch::Sight::Quiet => Err(Stop::Unobservable(
+            "the case looks into /proc/self/task, which does not tell here in what call a thread sleeps".to_owned(),
+        )),
     }
 }
 

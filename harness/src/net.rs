@@ -3,17 +3,46 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 
+use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, setsockopt,
     socket, sockopt,
 };
 
-use crate::trial::Result;
+use crate::trial::{Result, Stop};
 use crate::watch::until;
 
-pub use crate::sys::socket::{
-    get_option, set_option, take_error, tcp_info, unacked, unread, unsent,
-};
+pub use crate::sys::socket::{get_option, set_option, take_error};
+
+/// What a system refuses to tell cannot be seen, which is not the same as its being otherwise.
+fn told<T>(answer: nix::Result<T>, what: &str) -> Result<T> {
+    answer.map_err(|error| match error {
+        Errno::ENOTTY | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP | Errno::ENOSYS => {
+            Stop::Unobservable(format!("this system does not tell {what}: {}", error.desc()))
+        }
+        other => other.into(),
+    })
+}
+
+/// The bytes that wait to be read: `FIONREAD`, which is `SIOCINQ` for a socket (tcp(7), pipe(7)).
+pub fn unread(fd: impl AsFd) -> Result<usize> {
+    told(crate::sys::socket::unread(fd), "how much waits to be read (FIONREAD)")
+}
+
+/// The bytes that the peer's kernel has not acknowledged: `SIOCOUTQ` (tcp(7)).
+pub fn unacked(fd: impl AsFd) -> Result<usize> {
+    told(crate::sys::socket::unacked(fd), "how much is not acknowledged (SIOCOUTQ)")
+}
+
+/// The bytes that were not even sent: `SIOCOUTQNSD` (tcp(7)).
+pub fn unsent(fd: impl AsFd) -> Result<usize> {
+    told(crate::sys::socket::unsent(fd), "how much is not sent (SIOCOUTQNSD)")
+}
+
+/// `TCP_INFO` (tcp(7)). Fields that the kernel is too old to fill are zero.
+pub fn tcp_info(fd: impl AsFd) -> Result<libc::tcp_info> {
+    told(crate::sys::socket::tcp_info(fd), "the state of a connection (TCP_INFO)")
+}
 
 /// A listener on a port of the kernel's choice.
 pub fn listener() -> Result<TcpListener> {
@@ -83,7 +112,9 @@ pub fn connect(address: SocketAddr) -> Result<TcpStream> {
 /// The loopback device puts packets on a queue of the sending CPU (`netif_rx`), which is worked
 /// off in order. A datagram to oneself from the same CPU therefore comes back only after all that
 /// was sent before it was delivered, and after the wait queues that it concerns were walked to
-/// their end. The calling thread must not change its CPU in between: see [`stay_on_this_cpu`].
+/// their end. An answer that the kernel gives on its own (a reset, an ICMP error) may queue up
+/// behind the datagram: one barrier more covers that too. The calling thread must not change its
+/// CPU in between: see [`stay_on_this_cpu`].
 pub fn barrier() -> Result {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     socket.connect(socket.local_addr()?)?;

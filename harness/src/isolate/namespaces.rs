@@ -10,9 +10,16 @@ use nix::unistd::Pid;
 use super::Namespace;
 use crate::sys::process;
 
-/// Combinations to try, best first. Without a pid namespace there is no use for a mount
-/// namespace, whose only mount is the `/proc` of that pid namespace.
-const LADDER: [&[Namespace]; 3] = [&Namespace::ALL, &[Namespace::User, Namespace::Net], &[]];
+/// Combinations to try, best first. The second is for root where user namespaces are refused, as
+/// in a chroot. Without a pid namespace there is no use for a mount namespace, whose only mount is
+/// the `/proc` of that pid namespace.
+const LADDER: [&[Namespace]; 5] = [
+    &Namespace::ALL,
+    &[Namespace::Net, Namespace::Pid, Namespace::Mount],
+    &[Namespace::User, Namespace::Net],
+    &[Namespace::Net],
+    &[],
+];
 
 /// A process in namespaces of its own, with what they are.
 pub(super) struct Child {
@@ -55,7 +62,9 @@ fn attempt(namespaces: &BTreeSet<Namespace>, child: &impl Fn() -> i32) -> std::i
         }
     })?;
     drop((go_reader, ready_writer));
-    let prepared = map_users(pid)
+    let mapped =
+        if namespaces.contains(&Namespace::User) { map_users(pid) } else { Ok(()) };
+    let prepared = mapped
         .and_then(|()| go.write_all(b"1"))
         .and_then(|()| ready.read_exact(&mut [0]));
     if let Err(error) = prepared {
@@ -124,13 +133,11 @@ fn prepare(
     }
     if namespaces.contains(&Namespace::Mount) {
         let nothing = None::<&str>;
-        mount(
-            nothing,
-            "/",
-            nothing,
-            MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-            nothing,
-        )?;
+        // In a chroot `/` is no mount point; `/proc` is one, or else the next mount would reach
+        // the namespace of the parent, and there is no mount namespace to be had.
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(nothing, "/", nothing, private, nothing)
+            .or_else(|_| mount(nothing, "/proc", nothing, private, nothing))?;
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         mount(Some("proc"), "/proc", Some("proc"), flags, nothing)?;
     }

@@ -3,7 +3,9 @@
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use io_uring::{IoUring, opcode, squeue, types};
+use io_uring::{IoUring, Probe, opcode, squeue, types};
+
+use crate::trial::{Result, Stop};
 
 /// A completion: the data that names the request, and its result (a negative errno on failure).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,21 +24,26 @@ const SIZE: usize = 4096;
 /// descriptor is closed: so the buffer is never freed.
 pub struct Ring {
     ring: IoUring,
+    probe: Probe,
     buffer: &'static [AtomicU8; SIZE],
 }
 
 impl Ring {
-    /// A ring with eight entries.
-    pub fn new() -> std::io::Result<Ring> {
+    /// A ring with eight entries. Ends the trial as `unsupported` on a system whose ring does not
+    /// tell its operations (Linux before 5.6; gVisor).
+    pub fn new() -> Result<Ring> {
         let ring = IoUring::new(8)?;
-        Ok(Ring {
-            ring,
-            buffer: Box::leak(Box::new([const { AtomicU8::new(0) }; SIZE])),
-        })
+        let mut probe = Probe::new();
+        ring.submitter().register_probe(&mut probe).map_err(|error| {
+            Stop::Unsupported(format!("io_uring does not tell its operations here: {error}"))
+        })?;
+        let buffer = Box::leak(Box::new([const { AtomicU8::new(0) }; SIZE]));
+        Ok(Ring { ring, probe, buffer })
     }
 
     /// Submits a read of up to 4096 bytes into the ring's buffer.
-    pub fn read(&mut self, fd: impl AsFd, tag: u64) -> std::io::Result<()> {
+    pub fn read(&mut self, fd: impl AsFd, tag: u64) -> Result {
+        self.require(opcode::Read::CODE, "read")?;
         let (address, length) = (self.buffer.as_ptr().cast_mut().cast(), 4096);
         self.submit(
             opcode::Read::new(types::Fd(fd.as_fd().as_raw_fd()), address, length)
@@ -46,7 +53,8 @@ impl Ring {
     }
 
     /// Submits an accept.
-    pub fn accept(&mut self, fd: impl AsFd, tag: u64) -> std::io::Result<()> {
+    pub fn accept(&mut self, fd: impl AsFd, tag: u64) -> Result {
+        self.require(opcode::Accept::CODE, "accept")?;
         let fd = types::Fd(fd.as_fd().as_raw_fd());
         self.submit(
             opcode::Accept::new(fd, std::ptr::null_mut(), std::ptr::null_mut())
@@ -56,7 +64,8 @@ impl Ring {
     }
 
     /// Submits a one-shot poll.
-    pub fn poll(&mut self, fd: impl AsFd, events: u32, tag: u64) -> std::io::Result<()> {
+    pub fn poll(&mut self, fd: impl AsFd, events: u32, tag: u64) -> Result {
+        self.require(opcode::PollAdd::CODE, "poll")?;
         self.submit(
             opcode::PollAdd::new(types::Fd(fd.as_fd().as_raw_fd()), events)
                 .build()
@@ -65,16 +74,27 @@ impl Ring {
     }
 
     /// Submits the cancellation of the request with this tag.
-    pub fn cancel(&mut self, target: u64, tag: u64) -> std::io::Result<()> {
+    pub fn cancel(&mut self, target: u64, tag: u64) -> Result {
+        self.require(opcode::AsyncCancel::CODE, "cancel")?;
         self.submit(opcode::AsyncCancel::new(target).build().user_data(tag))
     }
 
-    fn submit(&mut self, entry: squeue::Entry) -> std::io::Result<()> {
+    /// Ends the trial as `unsupported` if the system's ring does not have an operation.
+    fn require(&self, code: u8, name: &str) -> Result {
+        if self.probe.is_supported(code) {
+            Ok(())
+        } else {
+            Err(Stop::Unsupported(format!("io_uring has no operation `{name}` here")))
+        }
+    }
+
+    fn submit(&mut self, entry: squeue::Entry) -> Result {
         // SAFETY: the only memory that an entry refers to is the buffer, which lives for ever and
         // is made of atomics; a descriptor that is closed makes the request fail, no more.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         pushed.map_err(std::io::Error::other)?;
-        self.ring.submit().map(drop)
+        self.ring.submit()?;
+        Ok(())
     }
 
     /// The completions that are there.

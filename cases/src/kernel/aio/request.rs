@@ -44,7 +44,7 @@ fn complete_means_that_the_data_is_in_the_buffer(t: &mut Trial) -> Result {
 }
 
 /// The request is served by a thread of the process that sleeps in `read`.
-#[case(man = ["aio(7), NOTES"], notes = ["S12"], strength = Implementation)]
+#[case(man = ["aio(7), NOTES"], notes = ["S12"], needs = [Need::Syscalls], strength = Implementation)]
 fn a_thread_of_the_library_does_the_reading(t: &mut Trial) -> Result {
     let (reader, _writer) = std::io::pipe()?;
     let threads = || -> Result<Vec<_>> {

@@ -73,7 +73,8 @@ fn a_full_queue_falls_back_to_sigio(t: &mut Trial) -> Result {
     // The limit counts the signals of all processes of the user. A queue that may hold none is
     // full whatever the others do.
     let (_, hard) = getrlimit(Resource::RLIMIT_SIGPENDING)?;
-    setrlimit(Resource::RLIMIT_SIGPENDING, 0, hard)?;
+    setrlimit(Resource::RLIMIT_SIGPENDING, 0, hard)
+        .map_err(|error| Stop::Unobservable(format!("the queue cannot be limited: {error}")))?;
     writer.write_all(b"a")?;
     check!(t, handled(t, 1)?, "the arrival is signalled all the same");
     check!(t, signal::last().number == SIGIO, "by SIGIO");
