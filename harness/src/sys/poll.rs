@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 pub use nix::poll::PollFlags;
-use nix::poll::{PollFd, PollTimeout};
 
 macro_rules! flags {
     ($($name:ident),+) => {
@@ -36,9 +35,10 @@ pub fn poll_for(fd: impl AsFd, events: PollFlags, limit: Duration) -> nix::Resul
 
 /// Waits in `poll` until something of `events` (or an error) is there.
 pub fn poll_wait(fd: impl AsFd, events: PollFlags) -> nix::Result<PollFlags> {
-    let mut fds = [PollFd::new(fd.as_fd(), events)];
-    nix::poll::poll(&mut fds, PollTimeout::NONE)?;
-    Ok(fds[0].revents().unwrap_or(PollFlags::empty()))
+    let mut raw = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events: events.bits(), revents: 0 };
+    // SAFETY: one pollfd, alive across the call.
+    Errno::result(unsafe { libc::poll(&raw mut raw, 1, -1) })?;
+    Ok(PollFlags::from_bits_retain(raw.revents))
 }
 
 /// An entry of the array of `poll`: what is asked of which number, and what was written back.
