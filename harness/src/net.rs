@@ -113,7 +113,7 @@ pub fn fill(mut writer: impl std::io::Write) -> Result<usize> {
 }
 
 /// The two ends, writer first, of each kind of byte stream: a pipe, a TCP connection, and a pair
-/// of connected AF_UNIX sockets.
+/// of connected `AF_UNIX` sockets.
 pub fn streams() -> Result<[(&'static str, OwnedFd, OwnedFd); 3]> {
     let (pipe_reader, pipe_writer) = std::io::pipe()?;
     let (client, server) = tcp_pair()?;
@@ -134,12 +134,12 @@ pub fn set_nonblocking(fd: impl AsFd, on: bool) -> Result {
     Ok(())
 }
 
-/// An AF_UNIX stream socket that is neither bound nor connected.
+/// An `AF_UNIX` stream socket that is neither bound nor connected.
 pub fn unix_socket() -> Result<OwnedFd> {
     Ok(socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?)
 }
 
-/// An AF_UNIX listener with an abstract address of the kernel's choice.
+/// An `AF_UNIX` listener with an abstract address of the kernel's choice.
 pub fn unix_listener(backlog: i32) -> Result<(OwnedFd, nix::sys::socket::UnixAddr)> {
     use nix::sys::socket::UnixAddr;
     use std::os::fd::AsRawFd;

@@ -26,7 +26,11 @@ pub fn poll_now(fd: impl AsFd, events: PollFlags) -> nix::Result<PollFlags> {
 
 /// The same, after waiting up to `limit`.
 pub fn poll_for(fd: impl AsFd, events: PollFlags, limit: Duration) -> nix::Result<PollFlags> {
-    let mut raw = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events: events.bits(), revents: 0 };
+    let mut raw = libc::pollfd {
+        fd: fd.as_fd().as_raw_fd(),
+        events: events.bits(),
+        revents: 0,
+    };
     let timeout = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: one pollfd, alive across the call.
     Errno::result(unsafe { libc::poll(&raw mut raw, 1, timeout) })?;
@@ -35,7 +39,11 @@ pub fn poll_for(fd: impl AsFd, events: PollFlags, limit: Duration) -> nix::Resul
 
 /// Waits in `poll` until something of `events` (or an error) is there.
 pub fn poll_wait(fd: impl AsFd, events: PollFlags) -> nix::Result<PollFlags> {
-    let mut raw = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events: events.bits(), revents: 0 };
+    let mut raw = libc::pollfd {
+        fd: fd.as_fd().as_raw_fd(),
+        events: events.bits(),
+        revents: 0,
+    };
     // SAFETY: one pollfd, alive across the call.
     Errno::result(unsafe { libc::poll(&raw mut raw, 1, -1) })?;
     Ok(PollFlags::from_bits_retain(raw.revents))
@@ -55,21 +63,33 @@ pub struct Entry {
 impl Entry {
     /// An entry whose `revents` is full of bits, so that one sees whether the kernel writes it.
     pub fn new(fd: i32, events: PollFlags) -> Entry {
-        Entry { fd, events, revents: PollFlags::from_bits_retain(0x7fff) }
+        Entry {
+            fd,
+            events,
+            revents: PollFlags::from_bits_retain(0x7fff),
+        }
     }
 }
 
 /// `poll` on a whole array, which is overwritten as the kernel does it; returns its count. The
 /// timeout is in milliseconds, -1 for ever.
 pub fn poll_entries(entries: &mut [Entry], timeout: i32) -> nix::Result<i32> {
-    let raw = |entry: &Entry| libc::pollfd { fd: entry.fd, events: entry.events.bits(), revents: entry.revents.bits() };
+    let raw = |entry: &Entry| libc::pollfd {
+        fd: entry.fd,
+        events: entry.events.bits(),
+        revents: entry.revents.bits(),
+    };
     let mut array: Vec<libc::pollfd> = entries.iter().map(raw).collect();
     let length = libc::nfds_t::try_from(array.len()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: the array and its length belong together and live across the call.
     let returned = Errno::result(unsafe { libc::poll(array.as_mut_ptr(), length, timeout) });
     for (entry, raw) in entries.iter_mut().zip(array) {
         let flags = PollFlags::from_bits_retain;
-        *entry = Entry { fd: raw.fd, events: flags(raw.events), revents: flags(raw.revents) };
+        *entry = Entry {
+            fd: raw.fd,
+            events: flags(raw.events),
+            revents: flags(raw.revents),
+        };
     }
     returned
 }
@@ -80,7 +100,13 @@ pub fn nanosleep(length: Duration) -> nix::Result<()> {
     let nowhere = std::ptr::null_mut::<libc::timespec>();
     // SAFETY: the timespec lives across the call, and what is left is not asked for.
     let returned = unsafe {
-        libc::syscall(libc::SYS_clock_nanosleep, libc::CLOCK_MONOTONIC, 0, std::ptr::from_ref(time.as_ref()), nowhere)
+        libc::syscall(
+            libc::SYS_clock_nanosleep,
+            libc::CLOCK_MONOTONIC,
+            0,
+            std::ptr::from_ref(time.as_ref()),
+            nowhere,
+        )
     };
     Errno::result(returned).map(drop)
 }
@@ -113,18 +139,33 @@ pub fn select(nfds: i32, sets: &Sets, timeout: Option<Duration>) -> Selected {
     let words = usize::try_from(nfds).unwrap_or(0).max(1024).div_ceil(64);
     let pack = |numbers: &[i32]| {
         let mut bits = vec![0_u64; words];
-        for number in numbers.iter().filter_map(|number| usize::try_from(*number).ok()) {
+        for number in numbers
+            .iter()
+            .filter_map(|number| usize::try_from(*number).ok())
+        {
             bits[number / 64] |= 1 << (number % 64);
         }
         bits
     };
-    let (mut read, mut write, mut except) = (pack(&sets.read), pack(&sets.write), pack(&sets.except));
+    let (mut read, mut write, mut except) =
+        (pack(&sets.read), pack(&sets.write), pack(&sets.except));
     let (returned, left) = select_bits(nfds, &mut read, &mut write, &mut except, timeout);
     let unpack = |bits: &[u64]| {
-        let numbers = (0..bits.len() * 64).filter(|number| bits[number / 64] >> (number % 64) & 1 == 1);
-        numbers.filter_map(|number| i32::try_from(number).ok()).collect()
+        let numbers =
+            (0..bits.len() * 64).filter(|number| bits[number / 64] >> (number % 64) & 1 == 1);
+        numbers
+            .filter_map(|number| i32::try_from(number).ok())
+            .collect()
     };
-    Selected { returned, sets: Sets { read: unpack(&read), write: unpack(&write), except: unpack(&except) }, left }
+    Selected {
+        returned,
+        sets: Sets {
+            read: unpack(&read),
+            write: unpack(&write),
+            except: unpack(&except),
+        },
+        left,
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -139,15 +180,28 @@ fn select_bits(
         tv_sec: timeout.as_secs().cast_signed(),
         tv_usec: timeout.subsec_micros().into(),
     });
-    let time_pointer = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    let time_pointer = time
+        .as_mut()
+        .map_or(std::ptr::null_mut(), std::ptr::from_mut);
     // SAFETY: the bitmaps hold at least nfds bits each, and the timeval lives across the call.
     let returned = Errno::result(unsafe {
-        libc::syscall(libc::SYS_select, nfds, read.as_mut_ptr(), write.as_mut_ptr(), except.as_mut_ptr(), time_pointer)
+        libc::syscall(
+            libc::SYS_select,
+            nfds,
+            read.as_mut_ptr(),
+            write.as_mut_ptr(),
+            except.as_mut_ptr(),
+            time_pointer,
+        )
     });
     let left = time.map(|left| {
-        Duration::from_secs(left.tv_sec.unsigned_abs()) + Duration::from_micros(left.tv_usec.unsigned_abs())
+        Duration::from_secs(left.tv_sec.unsigned_abs())
+            + Duration::from_micros(left.tv_usec.unsigned_abs())
     });
-    (returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)), left)
+    (
+        returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
+        left,
+    )
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -162,14 +216,28 @@ fn select_bits(
         tv_sec: timeout.as_secs().cast_signed(),
         tv_nsec: timeout.subsec_nanos().into(),
     });
-    let time_pointer = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    let time_pointer = time
+        .as_mut()
+        .map_or(std::ptr::null_mut(), std::ptr::from_mut);
     // SAFETY: the bitmaps hold at least nfds bits each, the timespec lives across the call, and
     // there is no signal mask.
     let returned = Errno::result(unsafe {
-        libc::syscall(libc::SYS_pselect6, nfds, read.as_mut_ptr(), write.as_mut_ptr(), except.as_mut_ptr(), time_pointer, 0)
+        libc::syscall(
+            libc::SYS_pselect6,
+            nfds,
+            read.as_mut_ptr(),
+            write.as_mut_ptr(),
+            except.as_mut_ptr(),
+            time_pointer,
+            0,
+        )
     });
     let left = time.map(|left| {
-        Duration::from_secs(left.tv_sec.unsigned_abs()) + Duration::from_nanos(left.tv_nsec.unsigned_abs())
+        Duration::from_secs(left.tv_sec.unsigned_abs())
+            + Duration::from_nanos(left.tv_nsec.unsigned_abs())
     });
-    (returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)), left)
+    (
+        returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
+        left,
+    )
 }

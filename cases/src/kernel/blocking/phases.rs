@@ -26,17 +26,37 @@ fn arrival_precedes_the_copy(t: &mut Trial) -> Result {
     let memory = std::fs::File::open("/proc/self/mem")?;
     check!(t, job.sleeps_in(t, Call::RECV)?, "the reader sleeps");
     writer.write_all(b"01234")?;
-    check!(t, t.eventually(|| Ok(net::unread(&reader)? == 5))?, "first phase: the kernel has queued five bytes");
-    check!(t, job.sleeps_in(t, Call::RECV)?, "the reader, who wants ten at once, sleeps on");
+    check!(
+        t,
+        t.eventually(|| Ok(net::unread(&reader)? == 5))?,
+        "first phase: the kernel has queued five bytes"
+    );
+    check!(
+        t,
+        job.sleeps_in(t, Call::RECV)?,
+        "the reader, who wants ten at once, sleeps on"
+    );
     memory.read_exact_at(&mut seen, address)?;
-    check!(t, (net::unread(&reader)?, &seen) == (5, b".........."), "the kernel keeps the data, and the buffer is as it was");
+    check!(
+        t,
+        (net::unread(&reader)?, &seen) == (5, b".........."),
+        "the kernel keeps the data, and the buffer is as it was"
+    );
     writer.write_all(b"56789")?;
-    check!(t, job.join_soon(t)? == Some((10, b"0123456789".to_vec())), "second phase: the reader's call copies all ten");
-    check!(t, net::unread(&reader)? == 0, "nothing is left in the kernel");
+    check!(
+        t,
+        job.join_soon(t)? == Some((10, b"0123456789".to_vec())),
+        "second phase: the reader's call copies all ten"
+    );
+    check!(
+        t,
+        net::unread(&reader)? == 0,
+        "nothing is left in the kernel"
+    );
     Ok(())
 }
 
-/// When poll, select or epoll_wait reports that data is there, all of it still is in the kernel,
+/// When poll, select or `epoll_wait` reports that data is there, all of it still is in the kernel,
 /// and only a read moves it.
 #[case(man = ["select(2)", "epoll(7)"], notes = ["S03", "S10", "S12", "S14"], strength = Documented)]
 fn readiness_is_not_completion(t: &mut Trial) -> Result {
@@ -45,21 +65,47 @@ fn readiness_is_not_completion(t: &mut Trial) -> Result {
         let socket = reader.try_clone()?;
         let job = t.spawn(call.name, move || {
             Ok(match call {
-                Call::POLL => poll_wait(&socket, POLLIN).map(drop)?,
+                Call::POLL => poll_wait(&socket, POLLIN)? == POLLIN,
                 Call::SELECT => {
-                    let (number, read) = (socket.as_raw_fd(), vec![socket.as_raw_fd()]);
-                    select(number + 1, &Sets { read, ..Sets::default() }, None).returned.map(drop)?;
+                    let sets = Sets {
+                        read: vec![socket.as_raw_fd()],
+                        ..Sets::default()
+                    };
+                    select(socket.as_raw_fd() + 1, &sets, None).returned? == 1
                 }
-                _ => Epoll::watching(&socket, EPOLLIN)?.wait_one().map(drop)?,
+                _ => Epoll::watching(&socket, EPOLLIN)?.wait_one()?.events == EPOLLIN,
             })
         })?;
-        check!(t, job.sleeps_in(t, call)?, "{} sleeps until data arrives", call.name);
+        check!(
+            t,
+            job.sleeps_in(t, call)?,
+            "{} sleeps until data arrives",
+            call.name
+        );
         writer.write_all(b"hello")?;
-        check!(t, job.join_soon(t)?.is_some(), "{} reports the data", call.name);
-        check!(t, net::unread(&reader)? == 5, "after {} the kernel still holds all five bytes", call.name);
+        check!(
+            t,
+            job.join_soon(t)? == Some(true),
+            "{} reports the data",
+            call.name
+        );
+        check!(
+            t,
+            net::unread(&reader)? == 5,
+            "after {} the kernel still holds all five bytes",
+            call.name
+        );
         let mut buffer = [0; 8];
-        check!(t, reader.read(&mut buffer)? == 5, "it is read that copies them");
-        check!(t, (net::unread(&reader)?, &buffer[..5]) == (0, &b"hello"[..]), "only then they have moved");
+        check!(
+            t,
+            reader.read(&mut buffer)? == 5,
+            "it is read that copies them"
+        );
+        check!(
+            t,
+            (net::unread(&reader)?, &buffer[..5]) == (0, &b"hello"[..]),
+            "only then they have moved"
+        );
     }
     Ok(())
 }

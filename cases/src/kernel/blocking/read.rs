@@ -8,7 +8,7 @@ use harness::sys::process::borrow;
 use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::{read, write};
 
-/// A read from an empty pipe, TCP socket or AF_UNIX socket sleeps until there is data.
+/// A read from an empty pipe, TCP socket or `AF_UNIX` socket sleeps until there is data.
 #[case(man = ["pipe(7), I/O on pipes and FIFOs", "recv(2)"], notes = ["S08", "S15"], strength = Documented)]
 fn sleeps_until_data(t: &mut Trial) -> Result {
     for (kind, writer, reader) in net::streams()? {
@@ -17,9 +17,17 @@ fn sleeps_until_data(t: &mut Trial) -> Result {
             let length = read(&reader, &mut buffer)?;
             Ok(buffer[..length].to_vec())
         })?;
-        check!(t, job.sleeps_in(t, Call::READ)?, "{kind}: the reader sleeps while there is nothing to read");
+        check!(
+            t,
+            job.sleeps_in(t, Call::READ)?,
+            "{kind}: the reader sleeps while there is nothing to read"
+        );
         write(&writer, b"!")?;
-        check!(t, job.join_soon(t)? == Some(b"!".to_vec()), "{kind}: one byte of the eight that fit ends the sleep");
+        check!(
+            t,
+            job.join_soon(t)? == Some(b"!".to_vec()),
+            "{kind}: one byte of the eight that fit ends the sleep"
+        );
     }
     Ok(())
 }
@@ -29,9 +37,17 @@ fn sleeps_until_data(t: &mut Trial) -> Result {
 fn wakes_at_the_end(t: &mut Trial) -> Result {
     for (kind, writer, reader) in net::streams()? {
         let job = t.spawn(kind, move || Ok(read(&reader, &mut [0; 8])?))?;
-        check!(t, job.sleeps_in(t, Call::READ)?, "{kind}: the reader sleeps while the other end is open");
+        check!(
+            t,
+            job.sleeps_in(t, Call::READ)?,
+            "{kind}: the reader sleeps while the other end is open"
+        );
         drop(writer);
-        check!(t, job.join_soon(t)? == Some(0), "{kind}: the last writer is gone, and read returns 0");
+        check!(
+            t,
+            job.join_soon(t)? == Some(0),
+            "{kind}: the last writer is gone, and read returns 0"
+        );
     }
     Ok(())
 }
@@ -47,11 +63,23 @@ fn close_does_not_wake_it(t: &mut Trial) -> Result {
             let length = read(borrow(number), &mut buffer)?;
             Ok(buffer[..length].to_vec())
         })?;
-        check!(t, job.sleeps_in(t, Call::READ)?, "{kind}: the reader sleeps");
+        check!(
+            t,
+            job.sleeps_in(t, Call::READ)?,
+            "{kind}: the reader sleeps"
+        );
         drop(reader);
-        check!(t, job.sleeps_in(t, Call::READ)?, "{kind}: its descriptor is closed, and it sleeps on");
+        check!(
+            t,
+            job.sleeps_in(t, Call::READ)?,
+            "{kind}: its descriptor is closed, and it sleeps on"
+        );
         write(&writer, b"late")?;
-        check!(t, job.join_soon(t)? == Some(b"late".to_vec()), "{kind}: the data reaches it all the same");
+        check!(
+            t,
+            job.join_soon(t)? == Some(b"late".to_vec()),
+            "{kind}: the data reaches it all the same"
+        );
     }
     Ok(())
 }
@@ -63,9 +91,17 @@ fn shutdown_wakes_it(t: &mut Trial) -> Result {
     for (kind, _writer, reader) in net::streams()?.into_iter().skip(1) {
         let number = reader.as_raw_fd();
         let job = t.spawn(kind, move || Ok(read(borrow(number), &mut [0; 8])?))?;
-        check!(t, job.sleeps_in(t, Call::READ)?, "{kind}: the reader sleeps");
+        check!(
+            t,
+            job.sleeps_in(t, Call::READ)?,
+            "{kind}: the reader sleeps"
+        );
         shutdown(reader.as_raw_fd(), Shutdown::Read)?;
-        check!(t, job.join_soon(t)? == Some(0), "{kind}: the shutdown ends the read, with 0");
+        check!(
+            t,
+            job.join_soon(t)? == Some(0),
+            "{kind}: the shutdown ends the read, with 0"
+        );
     }
     Ok(())
 }

@@ -29,7 +29,12 @@ fn wait(
     sleep: impl FnOnce() -> nix::Result<()> + Send + 'static,
     feed: impl Fn() -> nix::Result<()> + 'static,
 ) -> Wait {
-    Wait { name, call, sleep: Box::new(sleep), feed: Box::new(feed) }
+    Wait {
+        name,
+        call,
+        sleep: Box::new(sleep),
+        feed: Box::new(feed),
+    }
 }
 
 /// Calls that move data or connections, which `SA_RESTART` concerns.
@@ -46,28 +51,47 @@ fn transfers() -> Result<Vec<Wait>> {
     let (early, late) = (net::unix_socket()?, net::unix_socket()?);
     connect(early.as_raw_fd(), &unix_address)?;
     Ok(vec![
-        wait("read from a pipe", Call::READ, move || read(&pipe_reader, &mut [0]).map(drop), move || {
-            write(&pipe_writer, b"!").map(drop)
-        }),
-        wait("write to a full pipe", Call::WRITE, move || write(&full_writer, b"!").map(drop), move || {
-            read(&full_reader, &mut vec![0; content]).map(drop)
-        }),
-        wait("recv", Call::RECV, move || recv(server.as_raw_fd(), &mut [0], MsgFlags::empty()).map(drop), move || {
-            write(&client, b"!").map(drop)
-        }),
-        wait("accept", Call::ACCEPT, move || accept(listener.as_raw_fd()).map(drop), move || {
-            let client = nix::sys::socket::socket(
-                nix::sys::socket::AddressFamily::Inet,
-                nix::sys::socket::SockType::Stream,
-                nix::sys::socket::SockFlag::empty(),
-                None,
-            )?;
-            connect(client.as_raw_fd(), &address)
-        }),
-        wait("connect to a full AF_UNIX queue", Call::CONNECT, move || connect(late.as_raw_fd(), &unix_address), move || {
-            let _keep = &early;
-            accept(unix_listener.as_raw_fd()).map(drop)
-        }),
+        wait(
+            "read from a pipe",
+            Call::READ,
+            move || read(&pipe_reader, &mut [0]).map(drop),
+            move || write(&pipe_writer, b"!").map(drop),
+        ),
+        wait(
+            "write to a full pipe",
+            Call::WRITE,
+            move || write(&full_writer, b"!").map(drop),
+            move || read(&full_reader, &mut vec![0; content]).map(drop),
+        ),
+        wait(
+            "recv",
+            Call::RECV,
+            move || recv(server.as_raw_fd(), &mut [0], MsgFlags::empty()).map(drop),
+            move || write(&client, b"!").map(drop),
+        ),
+        wait(
+            "accept",
+            Call::ACCEPT,
+            move || accept(listener.as_raw_fd()).map(drop),
+            move || {
+                let client = nix::sys::socket::socket(
+                    nix::sys::socket::AddressFamily::Inet,
+                    nix::sys::socket::SockType::Stream,
+                    nix::sys::socket::SockFlag::empty(),
+                    None,
+                )?;
+                connect(client.as_raw_fd(), &address)
+            },
+        ),
+        wait(
+            "connect to a full AF_UNIX queue",
+            Call::CONNECT,
+            move || connect(late.as_raw_fd(), &unix_address),
+            move || {
+                let _keep = &early;
+                accept(unix_listener.as_raw_fd()).map(drop)
+            },
+        ),
     ])
 }
 
@@ -78,18 +102,41 @@ fn multiplexers() -> Result<Vec<Wait>> {
     let epoll = Epoll::watching(&reader, EPOLLIN)?;
     let nothing = || Ok(());
     Ok(vec![
-        wait("poll", Call::POLL, move || poll_wait(&polled, POLLIN).map(drop), nothing),
-        wait("select", Call::SELECT, move || select_one(selected.as_raw_fd()), nothing),
-        wait("epoll_wait", Call::EPOLL_WAIT, move || epoll.wait_one().map(drop), move || {
-            let _keep = (&reader, &writer);
-            Ok(())
-        }),
-        wait("nanosleep", Call::NANOSLEEP, || nanosleep(Duration::from_secs(3600)), nothing),
+        wait(
+            "poll",
+            Call::POLL,
+            move || poll_wait(&polled, POLLIN).map(drop),
+            nothing,
+        ),
+        wait(
+            "select",
+            Call::SELECT,
+            move || select_one(selected.as_raw_fd()),
+            nothing,
+        ),
+        wait(
+            "epoll_wait",
+            Call::EPOLL_WAIT,
+            move || epoll.wait_one().map(drop),
+            move || {
+                let _keep = (&reader, &writer);
+                Ok(())
+            },
+        ),
+        wait(
+            "nanosleep",
+            Call::NANOSLEEP,
+            || nanosleep(Duration::from_hours(1)),
+            nothing,
+        ),
     ])
 }
 
 /// Waits in select until `number` is readable.
 fn select_one(number: i32) -> nix::Result<()> {
-    let sets = Sets { read: vec![number], ..Sets::default() };
+    let sets = Sets {
+        read: vec![number],
+        ..Sets::default()
+    };
     select(number + 1, &sets, None).returned.map(drop)
 }

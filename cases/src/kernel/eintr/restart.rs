@@ -11,18 +11,28 @@ use super::{SIGNAL, Wait, multiplexers, transfers, wait};
 
 /// Sends the signal to a thread that sleeps in the call, and expects EINTR.
 fn is_interrupted(t: &mut Trial, waits: Vec<Wait>) -> Result {
-    for Wait { name, call, sleep, feed } in waits {
+    for Wait {
+        name,
+        call,
+        sleep,
+        feed,
+    } in waits
+    {
         let job = t.spawn(name, move || Ok(sleep()))?;
         check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps");
         job.signal(SIGNAL)?;
-        check!(t, job.join_soon(t)? == Some(Err(Errno::EINTR)), "{name}: the signal ends the call with EINTR");
+        check!(
+            t,
+            job.join_soon(t)? == Some(Err(Errno::EINTR)),
+            "{name}: the signal ends the call with EINTR"
+        );
         drop(feed);
     }
     Ok(())
 }
 
 /// A signal handler without `SA_RESTART` ends every sleeping call with EINTR: read, write, recv,
-/// accept, connect, poll, select, epoll_wait and nanosleep.
+/// accept, connect, poll, select, `epoll_wait` and nanosleep.
 #[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], strength = Documented)]
 fn without_the_flag_all_end_in_eintr(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, false)?;
@@ -35,20 +45,41 @@ fn without_the_flag_all_end_in_eintr(t: &mut Trial) -> Result {
 #[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers", "sigaction(2), SA_RESTART"], strength = Documented)]
 fn restarts_transfers(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, true)?;
-    for (before, Wait { name, call, sleep, feed }) in (0..).zip(transfers()?) {
+    for (
+        before,
+        Wait {
+            name,
+            call,
+            sleep,
+            feed,
+        },
+    ) in (0..).zip(transfers()?)
+    {
         let job = t.spawn(name, move || Ok(sleep()))?;
         check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps");
         job.signal(SIGNAL)?;
-        check!(t, t.eventually(|| Ok(handled() == before + 1))?, "{name}: the handler runs");
-        check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps in the call again");
+        check!(
+            t,
+            t.eventually(|| Ok(handled() == before + 1))?,
+            "{name}: the handler runs"
+        );
+        check!(
+            t,
+            job.sleeps_in(t, call)?,
+            "{name}: the thread sleeps in the call again"
+        );
         feed()?;
-        check!(t, job.join_soon(t)? == Some(Ok(())), "{name}: the call succeeds");
+        check!(
+            t,
+            job.join_soon(t)? == Some(Ok(())),
+            "{name}: the call succeeds"
+        );
         drop(feed);
     }
     Ok(())
 }
 
-/// poll, select, epoll_wait and nanosleep fail with EINTR even if the handler was set with
+/// poll, select, `epoll_wait` and nanosleep fail with EINTR even if the handler was set with
 /// `SA_RESTART`.
 #[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], strength = Documented)]
 fn never_restarts_multiplexers(t: &mut Trial) -> Result {
@@ -67,11 +98,19 @@ fn flag_restarts_everything(t: &mut Trial) -> Result {
     let (reader, mut writer) = std::io::pipe()?;
     let polled = reader.try_clone()?;
     let job = t.spawn("poll", move || Ok(poll_wait(&polled, POLLIN)))?;
-    check!(t, job.sleeps_in(t, Call::POLL)?, "the thread sleeps in poll");
+    check!(
+        t,
+        job.sleeps_in(t, Call::POLL)?,
+        "the thread sleeps in poll"
+    );
     job.signal(SIGNAL)?;
     t.eventually(|| Ok(handled() == 1))?;
     writer.write_all(b"!")?;
-    check!(t, job.join_soon(t)? == Some(Ok(POLLIN)), "poll returns with the data and not with the signal");
+    check!(
+        t,
+        job.join_soon(t)? == Some(Ok(POLLIN)),
+        "poll returns with the data and not with the signal"
+    );
     Ok(())
 }
 
@@ -91,7 +130,12 @@ fn never_restarts_sockets_with_a_timeout(t: &mut Trial) -> Result {
             let _keep = &client;
             Ok(())
         }),
-        wait("accept", Call::ACCEPT, move || accept(listener.as_raw_fd()).map(drop), || Ok(())),
+        wait(
+            "accept",
+            Call::ACCEPT,
+            move || accept(listener.as_raw_fd()).map(drop),
+            || Ok(()),
+        ),
     ];
     is_interrupted(t, waits)
 }
@@ -109,10 +153,22 @@ fn connect_goes_on_in_the_background(t: &mut Trial) -> Result {
     let socket = net::tcp_socket()?;
     let number = socket.as_raw_fd();
     let job = t.spawn("connect", move || Ok(connect(number, &address)))?;
-    check!(t, job.sleeps_in(t, Call::CONNECT)?, "the queue is full, and connect sleeps");
+    check!(
+        t,
+        job.sleeps_in(t, Call::CONNECT)?,
+        "the queue is full, and connect sleeps"
+    );
     job.signal(SIGNAL)?;
-    check!(t, job.join_soon(t)? == Some(Err(Errno::EINTR)), "the signal ends the call with EINTR");
+    check!(
+        t,
+        job.join_soon(t)? == Some(Err(Errno::EINTR)),
+        "the signal ends the call with EINTR"
+    );
     net::set_nonblocking(&socket, true)?;
-    check!(t, connect(number, &address) == Err(Errno::EALREADY), "the connection is still being made");
+    check!(
+        t,
+        connect(number, &address) == Err(Errno::EALREADY),
+        "the connection is still being made"
+    );
     Ok(())
 }

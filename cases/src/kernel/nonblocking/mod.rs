@@ -9,15 +9,22 @@ mod waits;
 use harness::prelude::*;
 use harness::watch::Task;
 
-/// The fewest sleeps of the calling thread over a few runs of `work`: what it cannot do without.
-fn fewest_sleeps(mut work: impl FnMut() -> Result) -> Result<u64> {
-    let hidden = || Stop::Unobservable("this system does not count voluntary context switches".to_owned());
+/// A call to make again and again.
+type Attempt<'a, T> = Box<dyn Fn() -> nix::Result<T> + 'a>;
+
+/// Whether `attempt` ends in `outcome` each time, and the fewest sleeps of the calling thread over
+/// a few runs of a hundred attempts: those that the attempts cannot do without.
+fn sleeps_of<T: PartialEq>(attempt: &Attempt<T>, outcome: nix::Result<T>) -> Result<(bool, u64)> {
+    let hidden =
+        || Stop::Unobservable("this system does not count voluntary context switches".to_owned());
     let task = Task::current();
-    let mut fewest = u64::MAX;
+    let (mut same, mut fewest) = (true, u64::MAX);
     for _ in 0..3 {
         let before = task.voluntary_switches()?.ok_or_else(hidden)?;
-        work()?;
+        for _ in 0..100 {
+            same &= attempt() == outcome;
+        }
         fewest = fewest.min(task.voluntary_switches()?.ok_or_else(hidden)? - before);
     }
-    Ok(fewest)
+    Ok((same, fewest))
 }
