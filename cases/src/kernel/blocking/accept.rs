@@ -75,7 +75,7 @@ fn close_does_not_wake_it(t: &mut Trial) -> Result {
 
 /// `shutdown(SHUT_RD)` on a TCP listener wakes a thread that is blocked in accept on it, which
 /// fails with EINVAL.
-#[case(kernel = ["inet_shutdown, inet_csk_accept"], strength = Implementation)]
+#[case(kernel = ["inet_shutdown", "inet_csk_accept"], strength = Implementation)]
 fn shutdown_wakes_it(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     let number = listener.as_raw_fd();

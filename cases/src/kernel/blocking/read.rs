@@ -86,7 +86,7 @@ fn close_does_not_wake_it(t: &mut Trial) -> Result {
 
 /// `shutdown(SHUT_RD)` in another thread wakes a thread that is blocked in read on the socket,
 /// and its read returns 0.
-#[case(man = ["close(2), Multithreaded processes and close()"], kernel = ["tcp_shutdown, unix_shutdown"], strength = Implementation)]
+#[case(kernel = ["inet_shutdown", "unix_shutdown"], strength = Implementation)]
 fn shutdown_wakes_it(t: &mut Trial) -> Result {
     for (kind, _writer, reader) in net::streams()?.into_iter().skip(1) {
         let number = reader.as_raw_fd();

@@ -65,7 +65,7 @@ fn repeated_tells_success_once(t: &mut Trial) -> Result {
 
 /// A refused nonblocking connect makes the socket readable and writable with an error and a
 /// hang-up, and `SO_ERROR` gives ECONNREFUSED once.
-#[case(man = ["connect(2), ERRORS: EINPROGRESS", "socket(7), SO_ERROR"], strength = Documented)]
+#[case(man = ["connect(2), ERRORS: EINPROGRESS", "socket(7), SO_ERROR"], strength = Implementation)]
 fn refused_is_told_by_so_error(t: &mut Trial) -> Result {
     let deaf = net::tcp_socket()?;
     net::bind_to(&deaf, 0)?;
