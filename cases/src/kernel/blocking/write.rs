@@ -6,7 +6,7 @@ use nix::unistd::{read, write};
 
 /// A write of more than a pipe, a TCP connection or an `AF_UNIX` socket can hold sleeps until the
 /// reader has made room for all of it, and then returns the full count.
-#[case(man = ["pipe(7), PIPE_BUF", "send(2)"], notes = ["S46"], strength = Documented)]
+#[case(man = ["pipe(7), PIPE_BUF", "send(2)"], strength = Documented)]
 fn sleeps_until_drained(t: &mut Trial) -> Result {
     const SIZE: usize = 1 << 20;
     for (kind, writer, reader) in net::streams()? {

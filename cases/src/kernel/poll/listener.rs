@@ -4,7 +4,7 @@
 use harness::prelude::*;
 
 /// A listening socket is readable while a connection waits to be accepted, and never writable.
-#[case(man = ["accept(2)", "listen(2)"], kernel = ["inet_csk_listen_poll"], notes = ["S18"], strength = Implementation)]
+#[case(man = ["accept(2)", "listen(2)"], kernel = ["inet_csk_listen_poll"], strength = Implementation)]
 fn is_readable_while_a_connection_waits(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     let nothing = PollFlags::empty();
