@@ -156,3 +156,41 @@ pub fn fill(mut writer: impl std::io::Write) -> Result<usize> {
         }
     }
 }
+
+/// The two ends, writer first, of each kind of byte stream: a pipe, a TCP connection, and a pair
+/// of connected `AF_UNIX` sockets.
+pub fn streams() -> Result<[(&'static str, OwnedFd, OwnedFd); 3]> {
+    let (pipe_reader, pipe_writer) = std::io::pipe()?;
+    let (client, server) = tcp_pair()?;
+    let (left, right) = std::os::unix::net::UnixStream::pair()?;
+    Ok([
+        ("pipe", pipe_writer.into(), pipe_reader.into()),
+        ("TCP", client.into(), server.into()),
+        ("AF_UNIX", left.into(), right.into()),
+    ])
+}
+
+/// Sets or clears `O_NONBLOCK`.
+pub fn set_nonblocking(fd: impl AsFd, on: bool) -> Result {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let mut flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
+    flags.set(OFlag::O_NONBLOCK, on);
+    fcntl(&fd, FcntlArg::F_SETFL(flags))?;
+    Ok(())
+}
+
+/// An `AF_UNIX` stream socket that is neither bound nor connected.
+pub fn unix_socket() -> Result<OwnedFd> {
+    Ok(socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?)
+}
+
+/// An `AF_UNIX` listener with an abstract address of the kernel's choice.
+pub fn unix_listener(backlog: i32) -> Result<(OwnedFd, nix::sys::socket::UnixAddr)> {
+    use nix::sys::socket::UnixAddr;
+    use std::os::fd::AsRawFd;
+    let socket = unix_socket()?;
+    bind(socket.as_raw_fd(), &UnixAddr::new_unnamed())?;
+    listen(&socket, Backlog::new(backlog)?)?;
+    let address = getsockname(socket.as_raw_fd())?;
+    Ok((socket, address))
+}

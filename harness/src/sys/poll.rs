@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 pub use nix::poll::PollFlags;
-use nix::poll::{PollFd, PollTimeout};
 
 macro_rules! flags {
     ($($name:ident),+) => {
@@ -40,9 +39,76 @@ pub fn poll_for(fd: impl AsFd, events: PollFlags, limit: Duration) -> nix::Resul
 
 /// Waits in `poll` until something of `events` (or an error) is there.
 pub fn poll_wait(fd: impl AsFd, events: PollFlags) -> nix::Result<PollFlags> {
-    let mut fds = [PollFd::new(fd.as_fd(), events)];
-    nix::poll::poll(&mut fds, PollTimeout::NONE)?;
-    Ok(fds[0].revents().unwrap_or(PollFlags::empty()))
+    let mut raw = libc::pollfd {
+        fd: fd.as_fd().as_raw_fd(),
+        events: events.bits(),
+        revents: 0,
+    };
+    // SAFETY: one pollfd, alive across the call.
+    Errno::result(unsafe { libc::poll(&raw mut raw, 1, -1) })?;
+    Ok(PollFlags::from_bits_retain(raw.revents))
+}
+
+/// An entry of the array of `poll`: what is asked of which number, and what was written back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The descriptor's number, open or not, negative or not.
+    pub fd: i32,
+    /// What is asked.
+    pub events: PollFlags,
+    /// What is written back.
+    pub revents: PollFlags,
+}
+
+impl Entry {
+    /// An entry whose `revents` is full of bits, so that one sees whether the kernel writes it.
+    pub fn new(fd: i32, events: PollFlags) -> Entry {
+        Entry {
+            fd,
+            events,
+            revents: PollFlags::from_bits_retain(0x7fff),
+        }
+    }
+}
+
+/// `poll` on a whole array, which is overwritten as the kernel does it; returns its count. The
+/// timeout is in milliseconds, -1 for ever.
+pub fn poll_entries(entries: &mut [Entry], timeout: i32) -> nix::Result<i32> {
+    let raw = |entry: &Entry| libc::pollfd {
+        fd: entry.fd,
+        events: entry.events.bits(),
+        revents: entry.revents.bits(),
+    };
+    let mut array: Vec<libc::pollfd> = entries.iter().map(raw).collect();
+    let length = libc::nfds_t::try_from(array.len()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the array and its length belong together and live across the call.
+    let returned = Errno::result(unsafe { libc::poll(array.as_mut_ptr(), length, timeout) });
+    for (entry, raw) in entries.iter_mut().zip(array) {
+        let flags = PollFlags::from_bits_retain;
+        *entry = Entry {
+            fd: raw.fd,
+            events: flags(raw.events),
+            revents: flags(raw.revents),
+        };
+    }
+    returned
+}
+
+/// `clock_nanosleep` by the monotonic clock, for cases about what interrupts it.
+pub fn nanosleep(length: Duration) -> nix::Result<()> {
+    let time = nix::sys::time::TimeSpec::from_duration(length);
+    let nowhere = std::ptr::null_mut::<libc::timespec>();
+    // SAFETY: the timespec lives across the call, and what is left is not asked for.
+    let returned = unsafe {
+        libc::syscall(
+            libc::SYS_clock_nanosleep,
+            libc::CLOCK_MONOTONIC,
+            0,
+            std::ptr::from_ref(time.as_ref()),
+            nowhere,
+        )
+    };
+    Errno::result(returned).map(drop)
 }
 
 /// The three sets of `select`, by descriptor number. Holds numbers up to 1023 or beyond: the

@@ -1,1 +1,4 @@
-//! To be written.
+//! `select`: three sets of descriptor numbers, overwritten by each call with what is ready.
+
+mod sets;
+mod timeout;

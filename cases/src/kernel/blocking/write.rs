@@ -1,0 +1,57 @@
+//! A blocking write is through when the kernel has taken over every byte. Its buffers are finite:
+//! once they are full, the writer sleeps until the reader makes room, as often as it takes.
+
+use harness::prelude::*;
+use nix::unistd::{read, write};
+
+/// A write of more than a pipe, a TCP connection or an `AF_UNIX` socket can hold sleeps until the
+/// reader has made room for all of it, and then returns the full count.
+#[case(man = ["pipe(7), PIPE_BUF", "send(2)"], strength = Documented)]
+fn sleeps_until_drained(t: &mut Trial) -> Result {
+    const SIZE: usize = 1 << 20;
+    for (kind, writer, reader) in net::streams()? {
+        if kind != "pipe" {
+            net::set_option(
+                &writer,
+                nix::libc::SOL_SOCKET,
+                nix::libc::SO_SNDBUF,
+                32 << 10,
+            )?;
+            net::set_option(
+                &reader,
+                nix::libc::SOL_SOCKET,
+                nix::libc::SO_RCVBUF,
+                32 << 10,
+            )?;
+        }
+        let job = t.spawn(kind, move || Ok(write(&writer, &vec![b'x'; SIZE])?))?;
+        check!(
+            t,
+            job.sleeps_in(t, Call::WRITE)?,
+            "{kind}: the writer sleeps while nobody reads"
+        );
+        check!(
+            t,
+            net::unread(&reader)? < SIZE,
+            "{kind}: the kernel holds a part of the data only"
+        );
+        let mut drained = 0;
+        while drained < SIZE {
+            match read(&reader, &mut [0; 16 << 10])? {
+                0 => break,
+                length => drained += length,
+            }
+        }
+        check!(
+            t,
+            drained == SIZE,
+            "{kind}: the writer goes on as the reader makes room"
+        );
+        check!(
+            t,
+            job.join_soon(t)? == Some(SIZE),
+            "{kind}: the one call has written everything"
+        );
+    }
+    Ok(())
+}
