@@ -30,19 +30,13 @@ struct Failure {
 impl Failure {
     /// The command was not usable as it was given.
     fn usage(error: impl Into<anyhow::Error>) -> Failure {
-        Failure {
-            code: USAGE,
-            error: error.into(),
-        }
+        Failure { code: USAGE, error: error.into() }
     }
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Failure {
-        Failure {
-            code: COULD_NOT_JUDGE,
-            error: error.into(),
-        }
+        Failure { code: COULD_NOT_JUDGE, error: error.into() }
     }
 }
 

@@ -26,10 +26,8 @@ impl FromStr for Output {
                 path,
             ),
             None => {
-                let ending = Path::new(text)
-                    .extension()
-                    .and_then(|ending| ending.to_str())
-                    .unwrap_or("");
+                let ending =
+                    Path::new(text).extension().and_then(|ending| ending.to_str()).unwrap_or("");
                 let format = Format::named(ending);
                 (
                     format.ok_or_else(|| {
@@ -44,10 +42,7 @@ impl FromStr for Output {
         if path.is_empty() {
             return Err("a report needs a path, or - for stdout".to_owned());
         }
-        Ok(Output {
-            format,
-            path: path.into(),
-        })
+        Ok(Output { format, path: path.into() })
     }
 }
 

@@ -72,16 +72,8 @@ impl Kind {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
         let bar = all.add(ProgressBar::new(total as u64));
         let style = ProgressStyle::with_template("{bar:32.green} {pos}/{len} {elapsed} {msg}");
-        bar.set_style(
-            style
-                .unwrap_or_else(|_| ProgressStyle::default_bar())
-                .progress_chars("━━╌"),
-        );
-        Kind::Bar {
-            all,
-            bar,
-            running: Mutex::default(),
-        }
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌"));
+        Kind::Bar { all, bar, running: Mutex::default() }
     }
 }
 
@@ -95,20 +87,14 @@ impl Watcher for Display<'_> {
             );
             line.set_message(case.id);
             line.enable_steady_tick(Duration::from_millis(200));
-            running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(case.id, line);
+            running.lock().unwrap_or_else(PoisonError::into_inner).insert(case.id, line);
         }
     }
 
     fn repeated(&self, case: &'static Case, done: u32) {
         if let Kind::Bar { running, .. } = &self.kind
             && self.repeat > 1
-            && let Some(line) = running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get(case.id)
+            && let Some(line) = running.lock().unwrap_or_else(PoisonError::into_inner).get(case.id)
         {
             line.set_message(format!("{} {done}/{}", case.id, self.repeat));
         }
@@ -117,10 +103,8 @@ impl Watcher for Display<'_> {
     fn finished(&self, case: &'static Case, record: Option<&Record>) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if let Kind::Bar { bar, running, .. } = &self.kind {
-            if let Some(line) = running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(case.id)
+            if let Some(line) =
+                running.lock().unwrap_or_else(PoisonError::into_inner).remove(case.id)
             {
                 line.finish_and_clear();
             }
@@ -136,18 +120,14 @@ impl Watcher for Display<'_> {
                 self.total,
                 record.verdict,
                 record.id,
-                if record.expected {
-                    ""
-                } else {
-                    "  (unexpected)"
-                }
+                if record.expected { "" } else { "  (unexpected)" }
             )),
             Kind::Bar { all, .. } if !record.expected => {
                 all.suspend(|| {
                     self.screen.line(&format!(
                         "{paint}{}{reset} {}  (unexpected)",
                         record.verdict, record.id
-                    ))
+                    ));
                 });
             }
             Kind::Bar { .. } | Kind::Nothing => {}

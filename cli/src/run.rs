@@ -25,11 +25,7 @@ use crate::{Failure, arguments, select, state};
 pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Failure> {
     let cases = select::select(&arguments.selection).map_err(Failure::usage)?;
     let judge = judge(arguments)?;
-    arguments
-        .output
-        .iter()
-        .try_for_each(Output::check)
-        .map_err(Failure::usage)?;
+    arguments.output.iter().try_for_each(Output::check).map_err(Failure::usage)?;
     if arguments.output.iter().any(Output::is_stdout) {
         screen.leave_stdout();
     }
@@ -41,9 +37,7 @@ pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Fai
     }
 
     let mut notes = harness::doctor::notes();
-    let mut jobs = arguments
-        .jobs
-        .map_or(judge.system.cpus, |jobs| jobs as usize);
+    let mut jobs = arguments.jobs.map_or(judge.system.cpus, |jobs| jobs as usize);
     if !probe()?.contains(&Namespace::Net) && jobs > 1 {
         jobs = 1;
         notes.push("trials ran one at a time: they share ports and counters".to_owned());
@@ -65,13 +59,7 @@ pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Fai
         cancel: Some(cancel.reader.as_fd()),
     };
     let (started, clock) = (now(), Instant::now());
-    let display = Display::new(
-        screen,
-        arguments.progress,
-        selected,
-        plan.repeat,
-        arguments.quiet,
-    );
+    let display = Display::new(screen, arguments.progress, selected, plan.repeat, arguments.quiet);
     let records = runner::run(&plan, &judge, &display);
     display.close();
 
@@ -177,9 +165,7 @@ impl Cancel {
 }
 
 fn now() -> String {
-    jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn summarize(arguments: &arguments::Run, screen: &Screen, run: &Run) {
@@ -191,9 +177,7 @@ fn summarize(arguments: &arguments::Run, screen: &Screen, run: &Run) {
             screen.line(&format!("{}note{Reset}: {note}", paint(AnsiColor::Yellow)));
         }
         if arguments.verbose > 0 {
-            run.records
-                .iter()
-                .for_each(|record| screen.line(&evidence(record)));
+            run.records.iter().for_each(|record| screen.line(&evidence(record)));
         } else {
             areas(screen, run);
         }
@@ -214,10 +198,7 @@ fn summarize(arguments: &arguments::Run, screen: &Screen, run: &Run) {
 fn areas(screen: &Screen, run: &Run) {
     let mut areas: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
     for record in &run.records {
-        areas
-            .entry(record.id.split('.').next().unwrap_or(""))
-            .or_default()
-            .push(record);
+        areas.entry(record.id.split('.').next().unwrap_or("")).or_default().push(record);
     }
     screen.line(&format!(
         "\n{} {} on {}, {} CPUs",
@@ -255,31 +236,14 @@ fn counts(records: &[&Record]) -> String {
 
 /// What was unexpected, with everything that one needs to look into it.
 fn story(record: &Record) -> String {
-    let mut text = format!(
-        "\n{}{}{Reset} {}",
-        color(record.verdict, false),
-        record.verdict,
-        record.id
-    );
+    let mut text =
+        format!("\n{}{}{Reset} {}", color(record.verdict, false), record.verdict, record.id);
     let _ = write!(text, "\n  claim     {}", record.claim);
-    let _ = write!(
-        text,
-        "\n  stated    {} ({})",
-        record.sources.join("; "),
-        record.strength
-    );
+    let _ = write!(text, "\n  stated    {} ({})", record.sources.join("; "), record.strength);
     let _ = write!(text, "\n  because   {}", record.reason);
     if let Some(check) = record.failed_check() {
-        let _ = write!(
-            text,
-            "\n  checked   {} at {}:{}",
-            check.expression, check.file, check.line
-        );
-        let _ = write!(
-            text,
-            "\n  expected  {}\n  observed  {}",
-            check.expected, check.observed
-        );
+        let _ = write!(text, "\n  checked   {} at {}:{}", check.expression, check.file, check.line);
+        let _ = write!(text, "\n  expected  {}\n  observed  {}", check.expected, check.observed);
     }
     for thread in &record.evidence.threads {
         let _ = write!(
@@ -288,17 +252,12 @@ fn story(record: &Record) -> String {
             thread.tid, thread.name, thread.state, thread.syscall, thread.wchan
         );
     }
-    for (label, more) in [
-        ("note", &record.note),
-        ("mend", &record.mend),
-        ("output", &record.evidence.output),
-    ] {
+    for (label, more) in
+        [("note", &record.note), ("mend", &record.mend), ("output", &record.evidence.output)]
+    {
         if !more.is_empty() {
-            let _ = write!(
-                text,
-                "\n  {label:<9} {}",
-                more.trim_end().replace('\n', "\n            ")
-            );
+            let _ =
+                write!(text, "\n  {label:<9} {}", more.trim_end().replace('\n', "\n            "));
         }
     }
     text
@@ -327,11 +286,7 @@ pub(crate) fn evidence(record: &Record) -> String {
         );
     }
     for measure in &record.evidence.measures {
-        let _ = write!(
-            text,
-            "\n  measured: {} = {:.3}",
-            measure.name, measure.value
-        );
+        let _ = write!(text, "\n  measured: {} = {:.3}", measure.name, measure.value);
     }
     for statistic in &record.evidence.statistics {
         let _ = write!(
@@ -359,24 +314,13 @@ fn last_line(run: &Run) -> String {
         paint(AnsiColor::Red)
     };
     let cases: Vec<_> = run.records.iter().collect();
-    let trials: u32 = run
-        .records
-        .iter()
-        .flat_map(|record| record.verdicts.values())
-        .sum();
-    let trials = if trials > 0 {
-        format!(", {trials} trials")
-    } else {
-        String::new()
-    };
+    let trials: u32 = run.records.iter().flat_map(|record| record.verdicts.values()).sum();
+    let trials = if trials > 0 { format!(", {trials} trials") } else { String::new() };
     format!(
         "\n{} cases in {}.{:02} s{trials}: {}; {style}{unexpected} unexpected{Reset}{end}",
         cases.len(),
         run.millis / 1000,
         run.millis % 1000 / 10,
-        counts(&cases)
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
+        counts(&cases).split_whitespace().collect::<Vec<_>>().join(" ")
     )
 }

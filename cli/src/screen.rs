@@ -40,26 +40,15 @@ impl Screen {
     }
 
     /// Prints an error to stderr, on one line. There is nobody to tell if that fails.
-    #[expect(
-        clippy::unused_self,
-        reason = "everything printed goes through the screen"
-    )]
+    #[expect(clippy::unused_self, reason = "everything printed goes through the screen")]
     pub(crate) fn error(&self, text: &str) {
         let (red, reset) = (paint(AnsiColor::Red), anstyle::Reset);
-        let _ = writeln!(
-            anstream::stderr(),
-            "{red}error{reset}: {}",
-            text.replace('\n', " ")
-        );
+        let _ = writeln!(anstream::stderr(), "{red}error{reset}: {}", text.replace('\n', " "));
     }
 
     /// What kept text from being printed, unless the reader simply left.
     pub(crate) fn failure(&self) -> Option<io::Error> {
-        let failure = self
-            .failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
         failure.filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
 }

@@ -25,10 +25,7 @@ pub(crate) fn list(arguments: &List, screen: &Screen) -> Result<u8, Failure> {
         }
     }
     if cases.is_empty() {
-        return Err(Failure {
-            code: 4,
-            error: anyhow::anyhow!("the filters leave no case"),
-        });
+        return Err(Failure { code: 4, error: anyhow::anyhow!("the filters leave no case") });
     }
     Ok(0)
 }
@@ -64,19 +61,11 @@ fn explain_one(case: &Case, screen: &Screen) {
     row("strength", &case.strength.to_string());
     row(
         "kernels",
-        &if case.since.is_empty() {
-            "all".to_owned()
-        } else {
-            format!("since {}", case.since)
-        },
+        &if case.since.is_empty() { "all".to_owned() } else { format!("since {}", case.since) },
     );
     for change in case.changed {
         let bound = |text: &str, open: &str| {
-            if text.is_empty() {
-                open.to_owned()
-            } else {
-                text.to_owned()
-            }
+            if text.is_empty() { open.to_owned() } else { text.to_owned() }
         };
         row(
             "",
@@ -98,15 +87,9 @@ fn explain_one(case: &Case, screen: &Screen) {
     match state::last_seen(case.id) {
         Some((when, record)) => row(
             "last seen",
-            &format!(
-                "in the run of {when}:{}",
-                evidence(&record).replace('\n', "\n           ")
-            ),
+            &format!("in the run of {when}:{}", evidence(&record).replace('\n', "\n           ")),
         ),
-        None => row(
-            "last seen",
-            &format!("never here; run it with: ioconform run {}", case.id),
-        ),
+        None => row("last seen", &format!("never here; run it with: ioconform run {}", case.id)),
     }
     row("decided by", &format!("{}:{}\n", case.file, case.line));
     screen.line(case.text);
@@ -139,10 +122,8 @@ pub(crate) fn doctor(screen: &Screen) -> u8 {
 }
 
 pub(crate) fn diff(old: &Path, new: &Path, screen: &Screen) -> Result<u8, Failure> {
-    let (old, new) = (
-        report::read(old).map_err(Failure::usage)?,
-        report::read(new).map_err(Failure::usage)?,
-    );
+    let (old, new) =
+        (report::read(old).map_err(Failure::usage)?, report::read(new).map_err(Failure::usage)?);
     let changes = report::diff(&old, &new);
     let word = |verdict: Option<Verdict>| match verdict {
         Some(verdict) => format!("{}{verdict}{Reset}", color(verdict, true)),
@@ -154,11 +135,8 @@ pub(crate) fn diff(old: &Path, new: &Path, screen: &Screen) -> Result<u8, Failur
         } else {
             String::new()
         };
-        let reason = if change.reason.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", change.reason)
-        };
+        let reason =
+            if change.reason.is_empty() { String::new() } else { format!(" ({})", change.reason) };
         screen.line(&format!(
             "{regression}{}: {} -> {}{reason}",
             change.id,
@@ -182,10 +160,7 @@ pub(crate) fn report(
     outputs: &[Output],
     screen: &Screen,
 ) -> Result<u8, Failure> {
-    outputs
-        .iter()
-        .try_for_each(Output::check)
-        .map_err(Failure::usage)?;
+    outputs.iter().try_for_each(Output::check).map_err(Failure::usage)?;
     if outputs.iter().any(Output::is_stdout) {
         screen.leave_stdout();
     }
@@ -194,10 +169,7 @@ pub(crate) fn report(
         .map(|path| report::read(path))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::usage)?;
-    if let Some(other) = runs
-        .iter()
-        .find(|run| run.system.release != runs[0].system.release)
-    {
+    if let Some(other) = runs.iter().find(|run| run.system.release != runs[0].system.release) {
         return Err(Failure::usage(anyhow::anyhow!(
             "these results are of different kernels ({} and {}); compare them with: ioconform diff",
             runs[0].system.release,

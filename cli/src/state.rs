@@ -8,11 +8,8 @@ use harness::report::{Format, merge, read, write};
 
 /// The file; nothing if the user has no home.
 pub(crate) fn path() -> Option<PathBuf> {
-    let absolute = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let folder =
         absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
     Some(folder.join("ioconform/last.json"))
@@ -23,9 +20,7 @@ pub(crate) fn path() -> Option<PathBuf> {
 pub(crate) fn remember(run: &Run) -> Option<PathBuf> {
     let path = path()?;
     std::fs::create_dir_all(path.parent()?).ok()?;
-    let before = read(&path)
-        .ok()
-        .filter(|before| before.system.release == run.system.release);
+    let before = read(&path).ok().filter(|before| before.system.release == run.system.release);
     let whole = merge(before.into_iter().chain([run.clone()]).collect())?;
     write(&path, &Format::Json.render(&whole)).ok()?;
     Some(path)
@@ -35,8 +30,5 @@ pub(crate) fn remember(run: &Run) -> Option<PathBuf> {
 pub(crate) fn last_seen(id: &str) -> Option<(String, Record)> {
     let run = read(&path()?).ok()?;
     let when = run.started;
-    run.records
-        .into_iter()
-        .find(|record| record.id == id)
-        .map(|record| (when, record))
+    run.records.into_iter().find(|record| record.id == id).map(|record| (when, record))
 }

@@ -42,10 +42,7 @@ fn write(folder: &TempDir, name: &str, text: &str) -> String {
 /// A result of one conforming case.
 fn result(folder: &TempDir, name: &str) -> String {
     let file = path(folder, name);
-    ioconform(folder)
-        .args(["run", CASE, "-o", &format!("json={file}")])
-        .assert()
-        .code(0);
+    ioconform(folder).args(["run", CASE, "-o", &format!("json={file}")]).assert().code(0);
     file
 }
 
@@ -66,10 +63,7 @@ fn run_prints_a_plain_line_a_case_off_a_terminal() {
 #[case::always("always", true)]
 #[case::never("never", false)]
 fn colour_is_for_terminals_unless_asked_for(#[case] when: &str, #[case] coloured: bool) {
-    let found = ioconform(&home())
-        .args(["run", CASE, "--color", when])
-        .output()
-        .unwrap();
+    let found = ioconform(&home()).args(["run", CASE, "--color", when]).output().unwrap();
     assert_eq!(found.stdout.contains(&0x1b), coloured);
 }
 
@@ -92,16 +86,8 @@ fn verbose_shows_every_check_and_quiet_shows_none() {
         .assert()
         .code(0)
         .stdout(contains("held: new data is a new edge"));
-    ioconform(&home)
-        .args(["run", CASE, "-q"])
-        .assert()
-        .code(0)
-        .stdout(contains(CASE).not());
-    ioconform(&home)
-        .args(["run", CASE, "-qq"])
-        .assert()
-        .code(0)
-        .stdout(is_empty());
+    ioconform(&home).args(["run", CASE, "-q"]).assert().code(0).stdout(contains(CASE).not());
+    ioconform(&home).args(["run", CASE, "-qq"]).assert().code(0).stdout(is_empty());
 }
 
 #[rstest]
@@ -109,14 +95,8 @@ fn verbose_shows_every_check_and_quiet_shows_none() {
 #[case::counter("counter", true)]
 #[case::none("none", false)]
 fn progress_can_be_chosen(#[case] how: &str, #[case] line: bool) {
-    let found = ioconform(&home())
-        .args(["run", CASE, "--progress", how])
-        .assert()
-        .code(0);
-    assert_eq!(
-        String::from_utf8_lossy(&found.get_output().stdout).contains("[1/1]"),
-        line
-    );
+    let found = ioconform(&home()).args(["run", CASE, "--progress", how]).assert().code(0);
+    assert_eq!(String::from_utf8_lossy(&found.get_output().stdout).contains("[1/1]"), line);
 }
 
 /// Bad input: one line on stderr that says what is wrong, the exit code for it, and no result.
@@ -170,12 +150,7 @@ fn a_file_that_is_no_result_is_refused(#[case] text: &str) {
             .code(2)
             .stdout(is_empty())
             .stderr(contains("bad.json"));
-        assert_eq!(
-            String::from_utf8_lossy(&found.get_output().stderr)
-                .lines()
-                .count(),
-            1
-        );
+        assert_eq!(String::from_utf8_lossy(&found.get_output().stderr).lines().count(), 1);
     }
 }
 
@@ -183,26 +158,15 @@ fn a_file_that_is_no_result_is_refused(#[case] text: &str) {
 fn list_obeys_the_selection() {
     let home = home();
     let lines = |arguments: &[&str]| {
-        let output = ioconform(&home)
-            .arg("list")
-            .args(arguments)
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        let output = ioconform(&home).arg("list").args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let all = lines(&[]);
     assert_eq!(all.len(), cases::catalogue().len());
     assert!(all.is_sorted());
-    let mut shards = [
-        lines(&["--shard", "1/3"]),
-        lines(&["--shard", "2/3"]),
-        lines(&["--shard", "3/3"]),
-    ]
-    .concat();
+    let mut shards =
+        [lines(&["--shard", "1/3"]), lines(&["--shard", "2/3"]), lines(&["--shard", "3/3"])]
+            .concat();
     shards.sort();
     assert_eq!(shards, all);
     let edge = lines(&["epoll.edge"]);
@@ -216,20 +180,14 @@ fn list_obeys_the_selection() {
 #[test]
 fn explain_tells_everything_about_a_case() {
     let home = home();
-    ioconform(&home)
-        .args(["explain", CASE])
-        .assert()
-        .code(0)
-        .stdout(contains("never here"));
+    ioconform(&home).args(["explain", CASE]).assert().code(0).stdout(contains("never here"));
     result(&home, "r.json");
     ioconform(&home)
         .args(["explain", CASE])
         .assert()
         .code(0)
         .stdout(contains("epoll(7), Level-triggered and edge-triggered"))
-        .stdout(contains(
-            "fn silent_until_new_data(t: &mut Trial) -> Result {",
-        ))
+        .stdout(contains("fn silent_until_new_data(t: &mut Trial) -> Result {"))
         .stdout(contains("last seen  in the run of 20"))
         .stdout(contains("gave [EpollFlags(EPOLLIN)]"));
 }
@@ -237,11 +195,7 @@ fn explain_tells_everything_about_a_case() {
 #[test]
 fn doctor_and_completions_answer() {
     let home = home();
-    ioconform(&home)
-        .arg("doctor")
-        .assert()
-        .code(0)
-        .stdout(contains("the wakeups of a thread"));
+    ioconform(&home).arg("doctor").assert().code(0).stdout(contains("the wakeups of a thread"));
     for shell in ["bash", "zsh", "fish"] {
         ioconform(&home)
             .args(["completions", shell])
@@ -249,16 +203,8 @@ fn doctor_and_completions_answer() {
             .code(0)
             .stdout(contains("ioconform"));
     }
-    ioconform(&home)
-        .arg("--help")
-        .assert()
-        .code(0)
-        .stdout(contains("Examples:"));
-    ioconform(&home)
-        .arg("--version")
-        .assert()
-        .code(0)
-        .stdout(contains(env!("CARGO_PKG_VERSION")));
+    ioconform(&home).arg("--help").assert().code(0).stdout(contains("Examples:"));
+    ioconform(&home).arg("--version").assert().code(0).stdout(contains(env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
@@ -282,11 +228,8 @@ fn reports_come_from_the_record_and_stay_the_same() {
         assert!(text.contains(says), "{text}");
         assert_eq!(text.as_bytes(), output());
     }
-    let json = ioconform(&home)
-        .args(["report", &file, &file, "-o", "json=-"])
-        .output()
-        .unwrap()
-        .stdout;
+    let json =
+        ioconform(&home).args(["report", &file, &file, "-o", "json=-"]).output().unwrap().stdout;
     let schema: serde_json::Value = serde_json::from_str(
         &std::fs::read_to_string(
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/result-schema.json"),
@@ -343,14 +286,8 @@ fn an_unexpected_pass_fails_and_bless_takes_it_out() {
         .assert()
         .code(1)
         .stdout(contains("unexpected pass; the baseline says: ticket 1"));
-    ioconform(&home)
-        .args(["run", CASE, "--baseline", &known, "--bless"])
-        .assert()
-        .code(0);
-    ioconform(&home)
-        .args(["run", CASE, "--baseline", &known])
-        .assert()
-        .code(0);
+    ioconform(&home).args(["run", CASE, "--baseline", &known, "--bless"]).assert().code(0);
+    ioconform(&home).args(["run", CASE, "--baseline", &known]).assert().code(0);
     assert!(!std::fs::read_to_string(&known).unwrap().contains(CASE));
 }
 
@@ -358,16 +295,8 @@ fn an_unexpected_pass_fails_and_bless_takes_it_out() {
 fn a_baseline_of_an_unknown_case_is_refused() {
     let home = home();
     let unknown = baseline(&home, "epoll.edge.nonsense");
-    let found = ioconform(&home)
-        .args(["run", CASE, "--baseline", &unknown])
-        .assert()
-        .code(2);
-    assert_eq!(
-        String::from_utf8_lossy(&found.get_output().stderr)
-            .lines()
-            .count(),
-        1
-    );
+    let found = ioconform(&home).args(["run", CASE, "--baseline", &unknown]).assert().code(2);
+    assert_eq!(String::from_utf8_lossy(&found.get_output().stderr).lines().count(), 1);
 }
 
 #[test]
@@ -398,28 +327,13 @@ fn a_full_disk_loses_no_result() {
     let home = home();
     let other = path(&home, "other.json");
     let found = ioconform(&home)
-        .args([
-            "run",
-            CASE,
-            "-o",
-            "junit=/dev/full",
-            "-o",
-            &format!("json={other}"),
-        ])
+        .args(["run", CASE, "-o", "junit=/dev/full", "-o", &format!("json={other}")])
         .assert()
         .code(3)
         .stderr(contains("No space left on device"))
         .stderr(contains("the results are kept in"));
-    assert_eq!(
-        String::from_utf8_lossy(&found.get_output().stderr)
-            .lines()
-            .count(),
-        1
-    );
-    ioconform(&home)
-        .args(["report", &other, "-o", "md=-"])
-        .assert()
-        .code(0);
+    assert_eq!(String::from_utf8_lossy(&found.get_output().stderr).lines().count(), 1);
+    ioconform(&home).args(["report", &other, "-o", "md=-"]).assert().code(0);
     let kept = path(&home, "ioconform/last.json");
     ioconform(&home)
         .args(["report", &kept, "-o", "md=-"])
@@ -442,34 +356,17 @@ fn with_stdout(
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut said = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     (child.wait().unwrap().code(), said)
 }
 
 #[test]
 fn a_full_stdout_is_an_error_and_a_closed_one_is_not() {
     let home = home();
-    for arguments in [
-        &["list"][..],
-        &["run", CASE],
-        &["explain", CASE],
-        &["doctor"],
-    ] {
-        let full = std::fs::OpenOptions::new()
-            .write(true)
-            .open("/dev/full")
-            .unwrap();
+    for arguments in [&["list"][..], &["run", CASE], &["explain", CASE], &["doctor"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let (code, said) = with_stdout(&home, arguments, full);
-        assert_eq!(
-            (code, said.lines().count()),
-            (Some(3), 1),
-            "{arguments:?}: {said}"
-        );
+        assert_eq!((code, said.lines().count()), (Some(3), 1), "{arguments:?}: {said}");
         assert!(said.contains("No space left on device"));
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -491,10 +388,7 @@ fn a_reader_that_leaves_early_does_not_end_the_run() {
         with_stdout(&home, &["run", CASE, "-o", &format!("json={file}")], writer),
         (Some(0), String::new())
     );
-    ioconform(&home)
-        .args(["report", &file, "-o", "md=-"])
-        .assert()
-        .code(0);
+    ioconform(&home).args(["report", &file, "-o", "md=-"]).assert().code(0);
 }
 
 /// The first Ctrl-C ends the run in order: what is done is written and marked.

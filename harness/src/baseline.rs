@@ -88,21 +88,15 @@ impl Baseline {
     /// Reads a baseline; every entry must match one of `ids`, the ids of the catalogue.
     pub fn read(path: &Path, ids: &[&str]) -> Result<Baseline, BaselineError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| BaselineError::Read {
-            path: name.clone(),
-            error,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| BaselineError::Read { path: name.clone(), error })?;
         Baseline::parse(&name, &text, ids)
     }
 
     fn parse(path: &str, text: &str, ids: &[&str]) -> Result<Baseline, BaselineError> {
         let file: File = toml::from_str(text).map_err(|error| BaselineError::Parse {
             path: path.to_owned(),
-            error: error
-                .to_string()
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" "),
+            error: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
         })?;
         let entry = |(index, known): (usize, Known)| {
             let case = known.case.clone();
@@ -114,12 +108,7 @@ impl Baseline {
             })
         };
         Ok(Baseline {
-            entries: file
-                .known
-                .into_iter()
-                .enumerate()
-                .map(entry)
-                .collect::<Result<_, _>>()?,
+            entries: file.known.into_iter().enumerate().map(entry).collect::<Result<_, _>>()?,
         })
     }
 
@@ -142,30 +131,23 @@ impl Baseline {
     /// The entries for `system` that no record of the run used.
     pub fn stale(&self, system: &System) -> Vec<String> {
         let stale = |entry: &&Entry| entry.is_about(system) && !entry.used.load(Ordering::Relaxed);
-        self.entries
-            .iter()
-            .filter(stale)
-            .map(|entry| entry.known.case.clone())
-            .collect()
+        self.entries.iter().filter(stale).map(|entry| entry.known.case.clone()).collect()
     }
 
     /// The text of a baseline that accepts everything unexpected in `run`, keeping the entries
     /// of this one that still hold.
     pub fn bless(this: Option<&Baseline>, run: &Run) -> String {
         let mut file = File::default();
-        let passes: Vec<_> = run
-            .unexpected()
-            .filter(|record| record.verdict == Verdict::Conforms)
-            .collect();
+        let passes: Vec<_> =
+            run.unexpected().filter(|record| record.verdict == Verdict::Conforms).collect();
         for entry in this.into_iter().flat_map(|baseline| &baseline.entries) {
             let passed = passes.iter().any(|record| entry.ids.is_match(&record.id));
             if !passed && !run.stale_baseline.contains(&entry.known.case) {
                 file.known.push(entry.known.clone());
             }
         }
-        for record in run
-            .unexpected()
-            .filter(|record| record.verdict != Verdict::Conforms && !record.flaky())
+        for record in
+            run.unexpected().filter(|record| record.verdict != Verdict::Conforms && !record.flaky())
         {
             file.known.push(Known {
                 case: record.id.clone(),
@@ -188,12 +170,10 @@ impl Entry {
         }
         if known.verdicts.is_empty() || known.verdicts.contains(&Verdict::Conforms) {
             return Err(
-                "`verdicts` names the verdicts that are accepted beside `conforms`".to_owned(),
+                "`verdicts` names the verdicts that are accepted beside `conforms`".to_owned()
             );
         }
-        let glob = GlobBuilder::new(&known.case)
-            .build()
-            .map_err(|error| error.to_string())?;
+        let glob = GlobBuilder::new(&known.case).build().map_err(|error| error.to_string())?;
         let ids_glob = glob.compile_matcher();
         if !ids.iter().any(|id| ids_glob.is_match(id)) {
             return Err(format!(
@@ -216,17 +196,11 @@ impl Entry {
             None if known.when.is_empty() => (None, None),
             None => {
                 return Err(
-                    "`when` is a range of kernels, as in \"5.10..6.1\" or \"..6.1\"".to_owned(),
+                    "`when` is a range of kernels, as in \"5.10..6.1\" or \"..6.1\"".to_owned()
                 );
             }
         };
-        Ok(Entry {
-            known,
-            ids: ids_glob,
-            from,
-            until,
-            used: AtomicBool::new(false),
-        })
+        Ok(Entry { known, ids: ids_glob, from, until, used: AtomicBool::new(false) })
     }
 
     fn is_about(&self, system: &System) -> bool {
@@ -247,10 +221,7 @@ mod tests {
 
     #[rstest]
     #[case::no_toml("known =", "not valid")]
-    #[case::unknown_key(
-        "[[known]]\ncase='poll.b'\nverdict=['deviates']\nreason='r'",
-        "not valid"
-    )]
+    #[case::unknown_key("[[known]]\ncase='poll.b'\nverdict=['deviates']\nreason='r'", "not valid")]
     #[case::no_reason("[[known]]\ncase='poll.b'\nverdicts=['deviates']", "reason")]
     #[case::empty_reason(
         "[[known]]\ncase='poll.b'\nverdicts=['deviates']\nreason=' '",
@@ -270,9 +241,7 @@ mod tests {
         "kernel version"
     )]
     fn a_bad_baseline_is_refused_in_one_line(#[case] text: &str, #[case] says: &str) {
-        let error = Baseline::parse("b.toml", text, &IDS)
-            .unwrap_err()
-            .to_string();
+        let error = Baseline::parse("b.toml", text, &IDS).unwrap_err().to_string();
         assert!(error.contains(says) && !error.contains('\n'), "{error}");
     }
 
@@ -286,10 +255,7 @@ mod tests {
         let text =
             format!("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='{when}'\nreason='r'");
         let baseline = Baseline::parse("b.toml", &text, &IDS).unwrap();
-        let system = System {
-            release: release.to_owned(),
-            ..System::here()
-        };
+        let system = System { release: release.to_owned(), ..System::here() };
         assert_eq!(baseline.entries[0].is_about(&system), about);
     }
 }

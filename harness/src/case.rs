@@ -149,10 +149,7 @@ pub const fn id_bytes<const LENGTH: usize>(path: &str) -> [u8; LENGTH] {
         };
         length += 1;
     }
-    assert!(
-        dots > 0,
-        "a case stands in a module, which gives its id an area"
-    );
+    assert!(dots > 0, "a case stands in a module, which gives its id an area");
     id
 }
 
@@ -171,11 +168,7 @@ const fn id_start(path: &[u8]) -> usize {
         at += 1;
     }
     at += 2;
-    if starts_with(path, at, b"kernel::") {
-        at + 8
-    } else {
-        at
-    }
+    if starts_with(path, at, b"kernel::") { at + 8 } else { at }
 }
 
 const fn starts_with(text: &[u8], at: usize, prefix: &[u8]) -> bool {

@@ -23,13 +23,9 @@ pub fn findings() -> Vec<Finding> {
     let mut findings = namespaces();
     findings.push(sight());
     findings.push(switches());
-    for need in [
-        Need::Cpus(2),
-        Need::SecondUser,
-        Need::Ipv6,
-        Need::IoUring,
-        Need::Descriptors(4096),
-    ] {
+    for need in
+        [Need::Cpus(2), Need::SecondUser, Need::Ipv6, Need::IoUring, Need::Descriptors(4096)]
+    {
         findings.push(need_of(need));
     }
     findings
@@ -87,34 +83,21 @@ fn switches() -> Finding {
 /// Without `/proc` nothing can be seen; with it, what it lacks is the kernel's.
 fn proc_mend(found: bool) -> String {
     let missing = !found && !std::path::Path::new("/proc/self").exists();
-    if missing {
-        "mount -t proc proc /proc".to_owned()
-    } else {
-        String::new()
-    }
+    if missing { "mount -t proc proc /proc".to_owned() } else { String::new() }
 }
 
 fn need_of(need: Need) -> Finding {
     let (found, meaning, mend) = match need.probe() {
         Ok(()) => (true, String::new(), String::new()),
-        Err(Stop::Skipped { reason, mend }) => (
-            false,
-            format!("{reason}; cases that need it are skipped"),
-            mend,
-        ),
-        Err(Stop::Unsupported(reason)) => (
-            false,
-            format!("{reason}; cases that need it are unsupported"),
-            String::new(),
-        ),
+        Err(Stop::Skipped { reason, mend }) => {
+            (false, format!("{reason}; cases that need it are skipped"), mend)
+        }
+        Err(Stop::Unsupported(reason)) => {
+            (false, format!("{reason}; cases that need it are unsupported"), String::new())
+        }
         Err(other) => (false, format!("{other:?}"), String::new()),
     };
-    Finding {
-        what: need.to_string(),
-        found,
-        meaning,
-        mend,
-    }
+    Finding { what: need.to_string(), found, meaning, mend }
 }
 
 /// What the reader of a run on this machine must know; empty on a machine that shows everything.

@@ -51,21 +51,13 @@ impl Pattern {
         let plain = !text.contains(['*', '?', '[', '{']);
         Ok(Pattern {
             whole: glob(text)?,
-            below: if plain {
-                Some(glob(&format!("{text}.*"))?)
-            } else {
-                None
-            },
+            below: if plain { Some(glob(&format!("{text}.*"))?) } else { None },
         })
     }
 
     /// Whether it matches.
     pub fn matches(&self, text: &str) -> bool {
-        self.whole.is_match(text)
-            || self
-                .below
-                .as_ref()
-                .is_some_and(|below| below.is_match(text))
+        self.whole.is_match(text) || self.below.as_ref().is_some_and(|below| below.is_match(text))
     }
 }
 
@@ -105,11 +97,7 @@ impl Filter {
         let mut parser = Parser { text, rest: text };
         let filter = parser.expression()?;
         parser.skip_blanks();
-        if parser.rest.is_empty() {
-            Ok(filter)
-        } else {
-            Err(parser.error("`&`, `|` or the end"))
-        }
+        if parser.rest.is_empty() { Ok(filter) } else { Err(parser.error("`&`, `|` or the end")) }
     }
 
     /// Whether the case is meant.
@@ -124,10 +112,7 @@ impl Filter {
                 Property::Area => pattern.matches(case.area()),
                 Property::Strength => pattern.matches(&case.strength.to_string()),
                 Property::Claim => case.notes().any(|claim| pattern.matches(claim)),
-                Property::Need => case
-                    .needs
-                    .iter()
-                    .any(|need| pattern.matches(&need.to_string())),
+                Property::Need => case.needs.iter().any(|need| pattern.matches(&need.to_string())),
             },
         }
     }
@@ -161,11 +146,7 @@ impl Parser<'_> {
         }
         if self.take("(") {
             let filter = self.expression()?;
-            return if self.take(")") {
-                Ok(filter)
-            } else {
-                Err(self.error("`)`"))
-            };
+            return if self.take(")") { Ok(filter) } else { Err(self.error("`)`")) };
         }
         if self.take("all()") {
             return Ok(Filter::All);
@@ -214,11 +195,7 @@ impl Parser<'_> {
     }
 
     fn error(&self, expected: &'static str) -> FilterError {
-        FilterError::Syntax {
-            text: self.text.to_owned(),
-            rest: self.rest.to_owned(),
-            expected,
-        }
+        FilterError::Syntax { text: self.text.to_owned(), rest: self.rest.to_owned(), expected }
     }
 }
 

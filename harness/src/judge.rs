@@ -23,11 +23,7 @@ impl Judge {
     /// A judge of this machine without a baseline; strict if `IOCONFORM_STRICT` is `1`.
     pub fn here() -> Judge {
         let strict = std::env::var_os("IOCONFORM_STRICT").is_some_and(|value| value == "1");
-        Judge {
-            system: System::here(),
-            baseline: None,
-            strict,
-        }
+        Judge { system: System::here(), baseline: None, strict }
     }
 
     /// The record of one trial. A trial that was cancelled has none.
@@ -37,11 +33,8 @@ impl Judge {
                 let mut record = Record::new(case, outcome.verdict, outcome.reason);
                 record.mend = outcome.mend;
                 record.evidence = outcome.evidence;
-                record.isolation = outcome
-                    .isolation
-                    .iter()
-                    .map(|namespace| namespace.word().to_owned())
-                    .collect();
+                record.isolation =
+                    outcome.isolation.iter().map(|namespace| namespace.word().to_owned()).collect();
                 record.micros = outcome.micros;
                 record
             }
@@ -70,14 +63,12 @@ impl Judge {
             (Verdict::Conforms, Verdict::Unsupported) => {
                 (true, format!("backport: {}", expectation.why))
             }
-            (Verdict::Conforms, _) if case.strength == Strength::Folklore => (
-                false,
-                format!("the belief holds here; elsewhere: {}", expectation.why),
-            ),
-            (Verdict::Conforms, _) => (
-                true,
-                format!("better than upstream, where: {}", expectation.why),
-            ),
+            (Verdict::Conforms, _) if case.strength == Strength::Folklore => {
+                (false, format!("the belief holds here; elsewhere: {}", expectation.why))
+            }
+            (Verdict::Conforms, _) => {
+                (true, format!("better than upstream, where: {}", expectation.why))
+            }
             (_, _) => (false, expectation.why),
         };
     }
@@ -95,10 +86,7 @@ impl Tally {
     /// Counts a trial.
     pub fn add(&mut self, record: Record) {
         *self.verdicts.entry(record.verdict).or_insert(0) += 1;
-        let better = self
-            .chosen
-            .as_ref()
-            .is_none_or(|chosen| chosen.expected && !record.expected);
+        let better = self.chosen.as_ref().is_none_or(|chosen| chosen.expected && !record.expected);
         if better {
             self.chosen = Some(record);
         }
@@ -184,9 +172,7 @@ mod tests {
     ) {
         let mut judge = Judge::here();
         judge.system.release = release.to_owned();
-        let record = judge
-            .record(&case(Strength::Documented), Ok(outcome(verdict, "")))
-            .unwrap();
+        let record = judge.record(&case(Strength::Documented), Ok(outcome(verdict, ""))).unwrap();
         assert_eq!(record.expected, expected, "{record:?}");
     }
 
@@ -200,16 +186,9 @@ mod tests {
         #[case] mend: &str,
         #[case] expected: bool,
     ) {
-        let judge = Judge {
-            strict,
-            ..Judge::here()
-        };
-        let record = judge
-            .record(
-                &case(Strength::Documented),
-                Ok(outcome(Verdict::Skipped, mend)),
-            )
-            .unwrap();
+        let judge = Judge { strict, ..Judge::here() };
+        let record =
+            judge.record(&case(Strength::Documented), Ok(outcome(Verdict::Skipped, mend))).unwrap();
         assert_eq!(record.expected, expected);
     }
 
@@ -220,7 +199,9 @@ mod tests {
         let record = |verdict| judge.record(&case, Ok(outcome(verdict, ""))).unwrap();
         let merge = |records: [Record; 2]| {
             let mut tally = Tally::default();
-            records.into_iter().for_each(|record| tally.add(record));
+            for record in records {
+                tally.add(record);
+            }
             tally.record().unwrap()
         };
         let same = merge([record(Verdict::Conforms), record(Verdict::Conforms)]);

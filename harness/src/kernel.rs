@@ -21,17 +21,12 @@ impl FromStr for Version {
 
     /// Reads `6.12`, `5.10.218` and releases such as `6.1.0-47-cloud-amd64`.
     fn from_str(text: &str) -> Result<Self, NotAVersion> {
-        let numeric = text
-            .split(|c: char| !c.is_ascii_digit() && c != '.')
-            .next()
-            .unwrap_or("");
+        let numeric = text.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or("");
         let mut numbers = numeric.split('.').map(u16::from_str);
         match (numbers.next(), numbers.next(), numbers.next()) {
-            (Some(Ok(major)), Some(Ok(minor)), patch) => Ok(Version(
-                major,
-                minor,
-                patch.and_then(Result::ok).unwrap_or(0),
-            )),
+            (Some(Ok(major)), Some(Ok(minor)), patch) => {
+                Ok(Version(major, minor, patch.and_then(Result::ok).unwrap_or(0)))
+            }
             _ => Err(NotAVersion(text.to_owned())),
         }
     }
@@ -40,11 +35,7 @@ impl FromStr for Version {
 impl std::fmt::Display for Version {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{}.{}", self.0, self.1)?;
-        if self.2 == 0 {
-            Ok(())
-        } else {
-            write!(out, ".{}", self.2)
-        }
+        if self.2 == 0 { Ok(()) } else { write!(out, ".{}", self.2) }
     }
 }
 
@@ -61,31 +52,19 @@ pub struct Expectation {
 /// promises the newest behaviour.
 pub fn expectation(case: &Case, release: &str) -> Expectation {
     let Ok(version) = release.parse::<Version>() else {
-        return Expectation {
-            verdict: Verdict::Conforms,
-            why: String::new(),
-        };
+        return Expectation { verdict: Verdict::Conforms, why: String::new() };
     };
     if compare(version, case.since, Ordering::Less) == Ordering::Less {
         let why = format!("upstream has it since {}", case.since);
-        return Expectation {
-            verdict: Verdict::Unsupported,
-            why,
-        };
+        return Expectation { verdict: Verdict::Unsupported, why };
     }
     let range = case.changed.iter().find(|change| {
         compare(version, change.from, Ordering::Less) != Ordering::Less
             && compare(version, change.until, Ordering::Greater) == Ordering::Less
     });
     match range {
-        Some(change) => Expectation {
-            verdict: change.verdict,
-            why: change.why.to_owned(),
-        },
-        None => Expectation {
-            verdict: Verdict::Conforms,
-            why: String::new(),
-        },
+        Some(change) => Expectation { verdict: change.verdict, why: change.why.to_owned() },
+        None => Expectation { verdict: Verdict::Conforms, why: String::new() },
     }
 }
 
@@ -129,18 +108,8 @@ mod tests {
         strength: Strength::Documented,
         since: "4.5",
         changed: &[
-            Change {
-                from: "5.5",
-                until: "5.14",
-                verdict: Verdict::Deviates,
-                why: "broken",
-            },
-            Change {
-                from: "7.1",
-                until: "",
-                verdict: Verdict::Unsupported,
-                why: "removed",
-            },
+            Change { from: "5.5", until: "5.14", verdict: Verdict::Deviates, why: "broken" },
+            Change { from: "7.1", until: "", verdict: Verdict::Unsupported, why: "removed" },
         ],
         needs: &[],
         alone: false,

@@ -21,10 +21,7 @@ pub mod record;
 pub mod report;
 pub mod runner;
 pub mod suggest;
-#[allow(
-    unsafe_code,
-    reason = "the only module that may talk to the kernel without a safe wrapper"
-)]
+#[allow(unsafe_code, reason = "the only module that may talk to the kernel without a safe wrapper")]
 pub mod sys;
 pub mod trial;
 pub mod watch;

@@ -32,9 +32,9 @@ fn run(case: &'static Case) -> Result<Completion, Failed> {
     };
     match record.verdict {
         _ if !record.expected => Err(explain(&record).into()),
-        Verdict::Skipped | Verdict::Unobservable | Verdict::Unsupported => Ok(
-            Completion::ignored_with(format!("{}: {}", record.verdict, record.reason)),
-        ),
+        Verdict::Skipped | Verdict::Unobservable | Verdict::Unsupported => {
+            Ok(Completion::ignored_with(format!("{}: {}", record.verdict, record.reason)))
+        }
         _ => Ok(Completion::Completed),
     }
 }
@@ -54,11 +54,9 @@ fn explain(record: &Record) -> String {
             thread.tid, thread.name, thread.state, thread.syscall
         );
     }
-    for (label, more) in [
-        ("mend", &record.mend),
-        ("note", &record.note),
-        ("output", &record.evidence.output),
-    ] {
+    for (label, more) in
+        [("mend", &record.mend), ("note", &record.note), ("output", &record.evidence.output)]
+    {
         if !more.is_empty() {
             text += &format!("\n{label}: {more}");
         }

@@ -13,10 +13,8 @@ pub const ALPHA: f64 = 1e-9;
 pub fn uniform(name: &str, counts: &[u64]) -> Result<Statistic> {
     let samples: u64 = counts.iter().sum();
     let expected = samples as f64 / counts.len() as f64;
-    let statistic: f64 = counts
-        .iter()
-        .map(|count| (*count as f64 - expected).powi(2) / expected)
-        .sum();
+    let statistic: f64 =
+        counts.iter().map(|count| (*count as f64 - expected).powi(2) / expected).sum();
     let distribution = ChiSquared::new(counts.len() as f64 - 1.0)?;
     Ok(Statistic {
         name: format!("chi-square, {name}"),
@@ -30,11 +28,7 @@ pub fn uniform(name: &str, counts: &[u64]) -> Result<Statistic> {
 pub fn binomial(name: &str, hits: u64, samples: u64, p: f64) -> Result<Statistic> {
     let distribution = Binomial::new(p, samples)?;
     let below = distribution.cdf(hits);
-    let above = if hits == 0 {
-        1.0
-    } else {
-        distribution.sf(hits - 1)
-    };
+    let above = if hits == 0 { 1.0 } else { distribution.sf(hits - 1) };
     Ok(Statistic {
         name: format!("binomial, {name}"),
         samples,

@@ -58,17 +58,13 @@ impl Need {
 }
 
 fn skipped(reason: String, mend: &str) -> Result {
-    Err(Stop::Skipped {
-        reason,
-        mend: mend.to_owned(),
-    })
+    Err(Stop::Skipped { reason, mend: mend.to_owned() })
 }
 
 fn cpus(count: usize) -> Result {
     let here = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0))?;
-    let found = (0..nix::sched::CpuSet::count())
-        .filter(|cpu| here.is_set(*cpu).unwrap_or(false))
-        .count();
+    let found =
+        (0..nix::sched::CpuSet::count()).filter(|cpu| here.is_set(*cpu).unwrap_or(false)).count();
     if found >= count {
         Ok(())
     } else {
@@ -80,26 +76,18 @@ fn private_net() -> Result {
     if crate::isolate::granted(crate::isolate::Namespace::Net) {
         Ok(())
     } else {
-        skipped(
-            "needs a network namespace of its own".to_owned(),
-            MEND_NAMESPACES,
-        )
+        skipped("needs a network namespace of its own".to_owned(), MEND_NAMESPACES)
     }
 }
 
 fn second_user() -> Result {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let users: u64 = map
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok())
-        .sum();
+    let users: u64 =
+        map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok()).sum();
     if nix::unistd::geteuid().is_root() && users > 1 {
         Ok(())
     } else {
-        skipped(
-            "needs root, to act as a second user".to_owned(),
-            "run as root: sudo ioconform run",
-        )
+        skipped("needs root, to act as a second user".to_owned(), "run as root: sudo ioconform run")
     }
 }
 

@@ -68,21 +68,13 @@ pub fn reuseport_listener(port: u16) -> Result<TcpListener> {
 
 /// A TCP socket that is neither bound nor connected.
 pub fn tcp_socket() -> Result<OwnedFd> {
-    Ok(socket(
-        AddressFamily::Inet,
-        SockType::Stream,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )?)
+    Ok(socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?)
 }
 
 /// Binds to a port of 127.0.0.1; 0 lets the kernel choose one.
 pub fn bind_to(socket: &OwnedFd, port: u16) -> Result {
     use std::os::fd::AsRawFd;
-    Ok(bind(
-        socket.as_raw_fd(),
-        &SockaddrIn::new(127, 0, 0, 1, port),
-    )?)
+    Ok(bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, port))?)
 }
 
 /// The port to which a socket is bound.
@@ -127,10 +119,7 @@ pub fn barrier() -> Result {
 pub fn stay_on_this_cpu() -> Result {
     let mut here = nix::sched::CpuSet::new();
     here.set(nix::sched::sched_getcpu()?)?;
-    Ok(nix::sched::sched_setaffinity(
-        nix::unistd::Pid::from_raw(0),
-        &here,
-    )?)
+    Ok(nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &here)?)
 }
 
 /// Returns when `bytes` bytes wait to be read from `fd`.

@@ -287,10 +287,7 @@ pub struct Run {
 impl Run {
     /// How many records have this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
-        self.records
-            .iter()
-            .filter(|record| record.verdict == verdict)
-            .count()
+        self.records.iter().filter(|record| record.verdict == verdict).count()
     }
 
     /// The records that are not what the contract or the baseline says.

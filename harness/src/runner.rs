@@ -49,31 +49,18 @@ pub trait Watcher: Sync {
 pub fn run(plan: &Plan, judge: &Judge, watcher: &dyn Watcher) -> Vec<Record> {
     let (alone, together): (Vec<_>, Vec<_>) =
         plan.cases.iter().copied().partition(|case| case.alone);
-    let running = Running {
-        plan,
-        judge,
-        watcher,
-        wardens: Wardens::new(),
-        stop: AtomicBool::new(false),
-    };
+    let running =
+        Running { plan, judge, watcher, wardens: Wardens::new(), stop: AtomicBool::new(false) };
     let records = Mutex::new(Vec::new());
     for (cases, jobs) in [(together, plan.jobs.max(1)), (alone, 1)] {
         let queue = Mutex::new(VecDeque::from(cases));
-        let next = || {
-            queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front()
-        };
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         std::thread::scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|| {
                     while let Some(case) = next().filter(|_| !running.stopped()) {
                         let record = running.case(case);
-                        records
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .extend(record);
+                        records.lock().unwrap_or_else(PoisonError::into_inner).extend(record);
                     }
                 });
             }
@@ -129,10 +116,7 @@ impl Running<'_> {
     /// both verdicts stand in the record, which stays unexpected.
     fn attempt(&self, case: &'static Case) -> Option<Record> {
         let _turn = take_turn(case.alone);
-        let terms = Terms {
-            timeout_scale: self.plan.timeout_scale,
-            cancel: self.plan.cancel,
-        };
+        let terms = Terms { timeout_scale: self.plan.timeout_scale, cancel: self.plan.cancel };
         let mut tally = Tally::default();
         for number in 1..=self.plan.attempts.max(1) {
             let mut record = self.judge.record(case, self.wardens.run(case, terms))?;
@@ -154,10 +138,6 @@ impl Running<'_> {
 /// of the same program (nextest runs a process a test). The program's file is the lock.
 pub(crate) fn take_turn(alone: bool) -> Option<Flock<File>> {
     let file = File::open(std::env::current_exe().ok()?).ok()?;
-    let kind = if alone {
-        FlockArg::LockExclusive
-    } else {
-        FlockArg::LockShared
-    };
+    let kind = if alone { FlockArg::LockExclusive } else { FlockArg::LockShared };
     Flock::lock(file, kind).ok()
 }

@@ -7,21 +7,13 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Vec<&'a str> {
         .iter()
         .map(|candidate| {
             let contains = !plain.is_empty() && candidate.contains(plain);
-            let score = if contains {
-                1.0
-            } else {
-                strsim::jaro_winkler(plain, candidate)
-            };
+            let score = if contains { 1.0 } else { strsim::jaro_winkler(plain, candidate) };
             (score, *candidate)
         })
         .filter(|(score, _)| *score > 0.7)
         .collect();
     scored.sort_by(|(a, first), (b, second)| b.total_cmp(a).then(first.cmp(second)));
-    scored
-        .into_iter()
-        .take(3)
-        .map(|(_, candidate)| candidate)
-        .collect()
+    scored.into_iter().take(3).map(|(_, candidate)| candidate).collect()
 }
 
 /// `; did you mean a, b or c?`, or nothing if nothing is near.

@@ -103,12 +103,7 @@ pub struct Trial {
 impl Trial {
     /// A trial that reports to `out` and will be killed after `limit`.
     pub(crate) fn new(out: OwnedFd, limit: Duration) -> Trial {
-        Trial {
-            out,
-            deadline: Instant::now() + limit,
-            last: None,
-            settled: "",
-        }
+        Trial { out, deadline: Instant::now() + limit, last: None, settled: "" }
     }
 
     /// Used by `check!`: records what was seen; a check that does not hold ends the trial.
@@ -132,10 +127,7 @@ impl Trial {
 
     /// Adds a measured number to the evidence: `t.measure("wakeups per connection", 1.0)`.
     pub fn measure(&mut self, name: &str, value: f64) -> Result {
-        self.tell(&Message::Measure(Measure {
-            name: name.to_owned(),
-            value,
-        }))
+        self.tell(&Message::Measure(Measure { name: name.to_owned(), value }))
     }
 
     /// Adds a statistical test to the evidence and says whether its claim stands.
@@ -169,11 +161,9 @@ impl Trial {
     /// Ends the trial's report.
     pub(crate) fn end(&mut self, result: Result) -> Result {
         let (verdict, reason, mend) = match result {
-            Ok(()) if self.last.is_none() => (
-                Verdict::Error,
-                "the case made no check".to_owned(),
-                String::new(),
-            ),
+            Ok(()) if self.last.is_none() => {
+                (Verdict::Error, "the case made no check".to_owned(), String::new())
+            }
             Ok(()) => (Verdict::Conforms, String::new(), String::new()),
             Err(Stop::Deviates) => {
                 let reason = self.last.as_ref().map(|check| check.sentence.clone());
@@ -184,11 +174,7 @@ impl Trial {
             Err(Stop::Skipped { reason, mend }) => (Verdict::Skipped, reason, mend),
             Err(Stop::Error(reason)) => (Verdict::Error, reason, String::new()),
         };
-        self.tell(&Message::End {
-            verdict,
-            reason,
-            mend,
-        })
+        self.tell(&Message::End { verdict, reason, mend })
     }
 
     fn tell(&self, message: &Message) -> Result {

@@ -140,8 +140,7 @@ mod planted {
     fn forks_like_a_bomb(t: &mut Trial) -> Result {
         let made = &shared::counters(1)?[0];
         check!(t, true, "it begins");
-        bomb(made);
-        Ok(())
+        process::exit_now(bomb(made));
     }
 
     fn bomb(made: &AtomicU64) -> i32 {
@@ -161,33 +160,20 @@ fn outcome(id: &str) -> Outcome {
 
 fn conforming_trial() -> Result<(), Failed> {
     let outcome = outcome("planted.conforms");
-    assert_eq!(
-        (outcome.verdict, outcome.reason.as_str()),
-        (Verdict::Conforms, "")
-    );
+    assert_eq!((outcome.verdict, outcome.reason.as_str()), (Verdict::Conforms, ""));
     let check = &outcome.evidence.checks[0];
     assert_eq!(
-        (
-            check.expression.as_str(),
-            check.expected.as_str(),
-            check.observed.as_str()
-        ),
+        (check.expression.as_str(), check.expected.as_str(), check.observed.as_str()),
         ("1 + 1 == 2", "== 2", "2")
     );
     assert_eq!(check.sentence, "one and one are two");
-    assert_eq!(
-        outcome.evidence.output,
-        "a word on stdout\na word on stderr\n"
-    );
+    assert_eq!(outcome.evidence.output, "a word on stdout\na word on stderr\n");
     Ok(())
 }
 
 fn deviating_trial_ends_at_the_check() -> Result<(), Failed> {
     let outcome = outcome("planted.deviates");
-    assert_eq!(
-        (outcome.verdict, outcome.reason.as_str()),
-        (Verdict::Deviates, "one is two")
-    );
+    assert_eq!((outcome.verdict, outcome.reason.as_str()), (Verdict::Deviates, "one is two"));
     assert_eq!(outcome.evidence.checks.len(), 2);
     Ok(())
 }
@@ -197,16 +183,9 @@ fn hang_is_explained() -> Result<(), Failed> {
     let outcome = outcome("planted.hangs");
     assert_eq!(outcome.verdict, Verdict::Error);
     assert_eq!(outcome.reason, "hung: killed after 1.0 s");
-    let sleeper = outcome
-        .evidence
-        .threads
-        .iter()
-        .find(|thread| thread.name == "the sleeper");
+    let sleeper = outcome.evidence.threads.iter().find(|thread| thread.name == "the sleeper");
     let sleeper = sleeper.unwrap_or_else(|| panic!("{:?}", outcome.evidence.threads));
-    assert!(
-        sleeper.state.starts_with('S') && sleeper.syscall.starts_with("read("),
-        "{sleeper:?}"
-    );
+    assert!(sleeper.state.starts_with('S') && sleeper.syscall.starts_with("read("), "{sleeper:?}");
     assert_eq!(outcome.evidence.threads.len(), 2);
     Ok(())
 }
@@ -257,10 +236,7 @@ fn ends_within(mut pipe: std::io::PipeReader, limit: Duration) -> bool {
     let end = Instant::now() + limit;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        let mut fds = [nix::poll::PollFd::new(
-            pipe.as_fd(),
-            nix::poll::PollFlags::POLLIN,
-        )];
+        let mut fds = [nix::poll::PollFd::new(pipe.as_fd(), nix::poll::PollFlags::POLLIN)];
         let ready =
             nix::poll::poll(&mut fds, nix::poll::PollTimeout::try_from(left).unwrap()).unwrap();
         if ready == 0 {
@@ -273,19 +249,15 @@ fn ends_within(mut pipe: std::io::PipeReader, limit: Duration) -> bool {
 }
 
 fn leaked_processes_are_ended() -> Result<(), Failed> {
-    for (id, verdict) in [
-        ("planted.leaks_processes", "Conforms"),
-        ("planted.forks_like_a_bomb", "Error"),
-    ] {
+    for (id, verdict) in
+        [("planted.leaks_processes", "Conforms"), ("planted.forks_like_a_bomb", "Error")]
+    {
         let (mut runner, pipe) = run_here(id);
         let mut said = String::new();
         runner.stdout.take().unwrap().read_to_string(&mut said)?;
         assert!(runner.wait()?.success());
         assert!(said.starts_with(verdict), "{id}: {said}");
-        assert!(
-            ends_within(pipe, Duration::from_secs(20)),
-            "{id} left a process behind"
-        );
+        assert!(ends_within(pipe, Duration::from_secs(20)), "{id} left a process behind");
     }
     Ok(())
 }
@@ -297,16 +269,10 @@ fn killed_runner_leaves_nothing() -> Result<(), Failed> {
     while children_below(runner.id()) < 3 && Instant::now() < deadline {
         nix::sched::sched_yield()?;
     }
-    assert!(
-        children_below(runner.id()) >= 3,
-        "warden, init and trial are there"
-    );
+    assert!(children_below(runner.id()) >= 3, "warden, init and trial are there");
     runner.kill()?;
     runner.wait()?;
-    assert!(
-        ends_within(pipe, Duration::from_secs(20)),
-        "a process outlived the runner"
-    );
+    assert!(ends_within(pipe, Duration::from_secs(20)), "a process outlived the runner");
     Ok(())
 }
 
@@ -318,27 +284,14 @@ fn children_below(ancestor: u32) -> usize {
         .filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
             let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            Some((
-                pid,
-                stat.rsplit_once(')')?
-                    .1
-                    .split_whitespace()
-                    .nth(1)?
-                    .parse()
-                    .ok()?,
-            ))
+            Some((pid, stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?))
         })
         .collect();
     let mut below = vec![ancestor];
     let mut next = 0;
     while next < below.len() {
         let one = below[next];
-        below.extend(
-            parents
-                .iter()
-                .filter(|(_, parent)| *parent == one)
-                .map(|(pid, _)| *pid),
-        );
+        below.extend(parents.iter().filter(|(_, parent)| *parent == one).map(|(pid, _)| *pid));
         next += 1;
     }
     below.len() - 1
@@ -348,16 +301,10 @@ fn cancelled_trial_is_ended() -> Result<(), Failed> {
     use std::os::fd::AsFd as _;
     let (reader, writer) = std::io::pipe()?;
     drop(writer);
-    let terms = Terms {
-        timeout_scale: 1.0,
-        cancel: Some(reader.as_fd()),
-    };
+    let terms = Terms { timeout_scale: 1.0, cancel: Some(reader.as_fd()) };
     let started = Instant::now();
     let cancelled = Wardens::new().run(catalogue::find("planted.hangs_long").unwrap(), terms);
-    assert!(matches!(
-        cancelled,
-        Err(harness::isolate::StartError::Cancelled)
-    ));
+    assert!(matches!(cancelled, Err(harness::isolate::StartError::Cancelled)));
     assert!(started.elapsed() < Duration::from_secs(30));
     Ok(())
 }
@@ -373,10 +320,7 @@ fn main() -> ExitCode {
     }
     let tests: [(&str, fn() -> Result<(), Failed>); 8] = [
         ("conforming_trial", conforming_trial),
-        (
-            "deviating_trial_ends_at_the_check",
-            deviating_trial_ends_at_the_check,
-        ),
+        ("deviating_trial_ends_at_the_check", deviating_trial_ends_at_the_check),
         ("hang_is_explained", hang_is_explained),
         ("failures_are_errors", failures_are_errors),
         ("flood_is_cut_at_64_kib", flood_is_cut_at_64_kib),

@@ -16,20 +16,12 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 }
 
 fn strength() -> impl Strategy<Value = Strength> {
-    prop::sample::select(vec![
-        Strength::Documented,
-        Strength::Implementation,
-        Strength::Folklore,
-    ])
+    prop::sample::select(vec![Strength::Documented, Strength::Implementation, Strength::Folklore])
 }
 
 /// Any text, with the characters that break formats more often than by chance.
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[ -~]{0,20}",
-        ".{0,12}",
-        "[<>&\"'|#\\\\\n\r\t\u{0}\u{b}\u{1b}`-]{0,10}"
-    ]
+    prop_oneof!["[ -~]{0,20}", ".{0,12}", "[<>&\"'|#\\\\\n\r\t\u{0}\u{b}\u{1b}`-]{0,10}"]
 }
 
 fn check() -> impl Strategy<Value = Check> {
@@ -68,16 +60,14 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         prop::option::of(text()),
         text(),
     )
-        .prop_map(
-            |(checks, measures, statistics, threads, settled, output)| Evidence {
-                checks,
-                measures,
-                statistics,
-                settled,
-                threads,
-                output,
-            },
-        )
+        .prop_map(|(checks, measures, statistics, threads, settled, output)| Evidence {
+            checks,
+            measures,
+            statistics,
+            settled,
+            threads,
+            output,
+        })
 }
 
 prop_compose! {
@@ -194,7 +184,7 @@ proptest! {
                 prop_assert!(lines.next().unwrap().starts_with("  # Subtest: "));
                 inner = Some((plan(lines.next()).unwrap(), 0));
             } else if line.starts_with("  # ") {
-                continue;
+                prop_assert!(inner.is_some(), "a diagnostic stands within its subtest");
             } else if let Some(result) = line.strip_prefix("  ") {
                 let (planned, done) = inner.unwrap();
                 inner = Some((planned, done + 1));
@@ -258,9 +248,7 @@ proptest! {
 
 /// `^\s*(ok|not ok) ([0-9]+) (- )?([^#]*)( # .*)?$`, with the number that is due.
 fn is_result(line: &str, number: usize) -> bool {
-    let rest = line
-        .strip_prefix("ok ")
-        .or_else(|| line.strip_prefix("not ok "));
+    let rest = line.strip_prefix("ok ").or_else(|| line.strip_prefix("not ok "));
     let Some(rest) = rest.and_then(|rest| rest.strip_prefix(&format!("{number} "))) else {
         return false;
     };
@@ -278,11 +266,7 @@ fn the_published_schema_is_the_one_of_the_types() {
     if std::env::var_os("IOCONFORM_BLESS").is_some() {
         std::fs::write(SCHEMA_FILE, &schema).unwrap();
     }
-    assert_eq!(
-        std::fs::read_to_string(SCHEMA_FILE).unwrap(),
-        schema,
-        "run with IOCONFORM_BLESS=1"
-    );
+    assert_eq!(std::fs::read_to_string(SCHEMA_FILE).unwrap(), schema, "run with IOCONFORM_BLESS=1");
 }
 
 #[test]

@@ -61,10 +61,7 @@ impl Arguments {
             "deadline" => self.deadline = Some(input.parse()?),
             "needs" => self.needs = list::<Expr>(input)?.into_iter().collect(),
             "changed" => {
-                self.changed = list::<Change>(input)?
-                    .into_iter()
-                    .map(|change| change.0)
-                    .collect();
+                self.changed = list::<Change>(input)?.into_iter().map(|change| change.0).collect();
             }
             _ => {
                 let known = "man, rfc, posix, commit, kernel, notes, strength, since, changed, needs, alone, deadline";
@@ -83,8 +80,7 @@ impl Arguments {
             if text.value().trim().is_empty() {
                 return Err(Error::new(text.span(), "an empty source is no source"));
             }
-            self.sources
-                .push(quote!(::harness::case::Source::#variant(#text)));
+            self.sources.push(quote!(::harness::case::Source::#variant(#text)));
         }
         self.authority |= key != "notes" && !texts.is_empty();
         Ok(())
@@ -135,10 +131,7 @@ fn version(text: LitStr) -> Result<LitStr> {
     if value.is_empty() || (numbers && (2..=3).contains(&value.split('.').count())) {
         Ok(text)
     } else {
-        Err(Error::new(
-            text.span(),
-            "a kernel version has two or three numbers, as in \"6.1\"",
-        ))
+        Err(Error::new(text.span(), "a kernel version has two or three numbers, as in \"6.1\""))
     }
 }
 
@@ -160,19 +153,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         ));
     };
 
-    let Arguments {
-        sources,
-        since,
-        changed,
-        needs,
-        alone,
-        deadline,
-        ..
-    } = &arguments;
+    let Arguments { sources, since, changed, needs, alone, deadline, .. } = &arguments;
     let since = since.as_ref().map_or(quote!(""), |since| quote!(#since));
-    let deadline = deadline
-        .as_ref()
-        .map_or(quote!(10), |seconds| quote!(#seconds));
+    let deadline = deadline.as_ref().map_or(quote!(10), |seconds| quote!(#seconds));
     let (line, text) = source_text(&function);
     let registration = format_ident!("CASE_{}", name.to_string().to_uppercase());
     Ok(quote! {
@@ -208,10 +191,7 @@ fn claim(function: &ItemFn) -> Result<String> {
     for attribute in &function.attrs {
         if let Meta::NameValue(pair) = &attribute.meta
             && pair.path.is_ident("doc")
-            && let Expr::Lit(ExprLit {
-                lit: Lit::Str(text),
-                ..
-            }) = &pair.value
+            && let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value
         {
             words.extend(text.value().split_whitespace().map(str::to_owned));
         }
@@ -227,10 +207,7 @@ fn claim(function: &ItemFn) -> Result<String> {
 
 /// The line where the function is declared, and its text as it stands in the file.
 fn source_text(function: &ItemFn) -> (u32, String) {
-    let first = function
-        .attrs
-        .first()
-        .map_or_else(|| function.sig.span(), Spanned::span);
+    let first = function.attrs.first().map_or_else(|| function.sig.span(), Spanned::span);
     let last = function.block.brace_token.span.close();
     let declared = u32::try_from(function.sig.span().start().line).unwrap_or(0);
     let text = crate::text::lines(first, last).unwrap_or_default();

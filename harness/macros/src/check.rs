@@ -1,4 +1,4 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
@@ -21,26 +21,19 @@ impl Parse for Check {
         if sentence.is_empty() {
             return Err(input.error("a check says in a sentence what it shows"));
         }
-        Ok(Check {
-            trial,
-            condition,
-            sentence,
-        })
+        Ok(Check { trial, condition, sentence })
     }
 }
 
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
-    let Check {
-        trial,
-        condition,
-        sentence,
-    } = syn::parse2(input)?;
+    let Check { trial, condition, sentence } = syn::parse2(input)?;
     let source = crate::text::of(&condition).unwrap_or_else(|| quote!(#condition).to_string());
 
     let Some((left, operator, right)) = comparison(&condition) else {
+        let holds = Ident::new("holds", Span::mixed_site());
         return Ok(quote! {{
-            let holds: bool = #condition;
-            #trial.check(holds, ::harness::trial::Seen {
+            let #holds: bool = #condition;
+            #trial.check(#holds, ::harness::trial::Seen {
                 expression: #source,
                 expected: "true".to_owned(),
                 observed: None,
@@ -51,12 +44,15 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
         }});
     };
     let symbol = quote!(#operator).to_string();
+    // Names of the macro's own, out of reach of the sentence's format arguments.
+    let (observed, expected) =
+        (Ident::new("observed", Span::mixed_site()), Ident::new("expected", Span::mixed_site()));
     Ok(quote! {
         match (&(#left), &(#right)) {
-            (left, right) => #trial.check(*left #operator *right, ::harness::trial::Seen {
+            (#observed, #expected) => #trial.check(*#observed #operator *#expected, ::harness::trial::Seen {
                 expression: #source,
-                expected: ::std::format!("{} {:?}", #symbol, right),
-                observed: Some(::std::format!("{:?}", left)),
+                expected: ::std::format!("{} {:?}", #symbol, #expected),
+                observed: Some(::std::format!("{:?}", #observed)),
                 sentence: ::std::format!(#sentence),
                 file: ::std::file!(),
                 line: ::std::line!(),

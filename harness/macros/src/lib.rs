@@ -43,7 +43,5 @@ pub fn case(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// The sentence takes format arguments, as in `format!`.
 #[proc_macro]
 pub fn check(input: TokenStream) -> TokenStream {
-    check::expand(input.into())
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    check::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

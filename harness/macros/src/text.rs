@@ -11,10 +11,7 @@ pub(crate) fn of(tokens: &impl ToTokens) -> Option<String> {
     let lines = lines(first, last)?;
     let mut text = lines.join("\n");
     // Columns count characters, from one.
-    let (start, end) = (
-        first.unwrap().start().column(),
-        last.unwrap().end().column(),
-    );
+    let (start, end) = (first.unwrap().start().column(), last.unwrap().end().column());
     let tail = lines.last()?.chars().count().checked_sub(end - 1)?;
     let length = text.chars().count();
     text = text.chars().take(length - tail).skip(start - 1).collect();
@@ -26,11 +23,5 @@ pub(crate) fn lines(first: Span, last: Span) -> Option<Vec<String>> {
     let path = first.unwrap().local_file()?;
     let file = std::fs::read_to_string(path).ok()?;
     let (from, to) = (first.unwrap().start().line(), last.unwrap().end().line());
-    Some(
-        file.lines()
-            .take(to)
-            .skip(from.checked_sub(1)?)
-            .map(str::to_owned)
-            .collect(),
-    )
+    Some(file.lines().take(to).skip(from.checked_sub(1)?).map(str::to_owned).collect())
 }

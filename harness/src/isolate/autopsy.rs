@@ -15,11 +15,7 @@ const MOST: usize = 64;
 pub(super) fn descendants(ancestor: Pid) -> Vec<Pid> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        else {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
             continue;
         };
         if let Some(parent) = parent_of(&entry.path()) {
@@ -38,12 +34,7 @@ pub(super) fn descendants(ancestor: Pid) -> Vec<Pid> {
 /// The fourth field of `/proc/PID/stat`, behind a name that may hold blanks and parentheses.
 fn parent_of(process: &Path) -> Option<i32> {
     let stat = std::fs::read_to_string(process.join("stat")).ok()?;
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Every thread of these processes: its name, its state, its system call, where it sleeps.
@@ -52,11 +43,7 @@ pub(super) fn threads(processes: &[Pid]) -> Vec<Thread> {
     for process in processes {
         let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
         for entry in tasks.into_iter().flatten().flatten().take(MOST) {
-            let Some(tid) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-            else {
+            let Some(tid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
             let read = |file: &str| {
@@ -70,9 +57,7 @@ pub(super) fn threads(processes: &[Pid]) -> Vec<Thread> {
                 pid: process.as_raw(),
                 tid,
                 name: read("comm"),
-                state: task
-                    .state()
-                    .map_or_else(|_| "gone".to_owned(), |state| state.to_string()),
+                state: task.state().map_or_else(|_| "gone".to_owned(), |state| state.to_string()),
                 syscall: Call::describe(&read("syscall")),
                 wchan: read("wchan"),
             });

@@ -45,12 +45,8 @@ pub enum Namespace {
 
 impl Namespace {
     /// All of them: what a trial has on a system that grants it.
-    pub const ALL: [Namespace; 4] = [
-        Namespace::User,
-        Namespace::Net,
-        Namespace::Pid,
-        Namespace::Mount,
-    ];
+    pub const ALL: [Namespace; 4] =
+        [Namespace::User, Namespace::Net, Namespace::Pid, Namespace::Mount];
 
     /// The word for it in records.
     pub fn word(self) -> &'static str {
@@ -92,9 +88,7 @@ static GRANTED: OnceLock<BTreeSet<Namespace>> = OnceLock::new();
 
 /// Whether the trial in which this code runs has a namespace of this kind to itself.
 pub fn granted(namespace: Namespace) -> bool {
-    GRANTED
-        .get()
-        .is_some_and(|granted| granted.contains(&namespace))
+    GRANTED.get().is_some_and(|granted| granted.contains(&namespace))
 }
 
 /// The namespaces that this system grants to trials, found out by making them. To be called while

@@ -62,11 +62,9 @@ fn attempt(namespaces: &BTreeSet<Namespace>, child: &impl Fn() -> i32) -> std::i
         }
     })?;
     drop((go_reader, ready_writer));
-    let mapped =
-        if namespaces.contains(&Namespace::User) { map_users(pid) } else { Ok(()) };
-    let prepared = mapped
-        .and_then(|()| go.write_all(b"1"))
-        .and_then(|()| ready.read_exact(&mut [0]));
+    let mapped = if namespaces.contains(&Namespace::User) { map_users(pid) } else { Ok(()) };
+    let prepared =
+        mapped.and_then(|()| go.write_all(b"1")).and_then(|()| ready.read_exact(&mut [0]));
     if let Err(error) = prepared {
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
         let _ = nix::sys::wait::waitpid(pid, None);
@@ -82,17 +80,15 @@ fn close(end: &PipeWriter) {
 }
 
 fn flags(namespaces: &BTreeSet<Namespace>) -> CloneFlags {
-    namespaces
-        .iter()
-        .fold(CloneFlags::empty(), |flags, namespace| {
-            flags
-                | match namespace {
-                    Namespace::User => CloneFlags::CLONE_NEWUSER,
-                    Namespace::Net => CloneFlags::CLONE_NEWNET,
-                    Namespace::Pid => CloneFlags::CLONE_NEWPID,
-                    Namespace::Mount => CloneFlags::CLONE_NEWNS,
-                }
-        })
+    namespaces.iter().fold(CloneFlags::empty(), |flags, namespace| {
+        flags
+            | match namespace {
+                Namespace::User => CloneFlags::CLONE_NEWUSER,
+                Namespace::Net => CloneFlags::CLONE_NEWNET,
+                Namespace::Pid => CloneFlags::CLONE_NEWPID,
+                Namespace::Mount => CloneFlags::CLONE_NEWNS,
+            }
+    })
 }
 
 /// Lets every user of this namespace be itself in the child's. An ordinary user may map no one

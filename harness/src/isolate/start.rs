@@ -48,32 +48,19 @@ pub struct Wardens {
 impl Wardens {
     /// No wardens yet; they are started as they are needed.
     pub const fn new() -> Wardens {
-        Wardens {
-            idle: std::sync::Mutex::new(Vec::new()),
-        }
+        Wardens { idle: std::sync::Mutex::new(Vec::new()) }
     }
 
     /// Runs one trial of `case` in a process of its own, under a warden that has no other trial.
     pub fn run(&self, case: &Case, terms: Terms) -> Result<Outcome, StartError> {
-        let idle = || {
-            self.idle
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-        };
+        let idle = || self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let waiting = idle().pop();
         let mut warden = match waiting {
             Some(warden) => warden,
             None => Warden::start().map_err(StartError::Spawn)?,
         };
-        let scale = if terms.timeout_scale > 0.0 {
-            terms.timeout_scale
-        } else {
-            1.0
-        };
-        let order = Order {
-            case: case.id.to_owned(),
-            limit: case.deadline.mul_f64(scale),
-        };
+        let scale = if terms.timeout_scale > 0.0 { terms.timeout_scale } else { 1.0 };
+        let order = Order { case: case.id.to_owned(), limit: case.deadline.mul_f64(scale) };
         // A warden that failed is not used again: dropping it ends it, and its trial.
         let outcome = warden.run(&order, terms.cancel)?;
         idle().push(warden);
@@ -108,19 +95,11 @@ impl Warden {
         let lost = |what: String| StartError::Lost(what);
         let mut line = serde_json::to_vec(order).map_err(|error| lost(error.to_string()))?;
         line.push(b'\n');
-        let orders = self
-            .orders
-            .as_mut()
-            .ok_or_else(|| lost("takes no orders".to_owned()))?;
-        orders
-            .write_all(&line)
-            .map_err(|error| lost(format!("takes no orders: {error}")))?;
+        let orders = self.orders.as_mut().ok_or_else(|| lost("takes no orders".to_owned()))?;
+        orders.write_all(&line).map_err(|error| lost(format!("takes no orders: {error}")))?;
         let answer = self.answer(Instant::now() + order.limit + GRACE, cancel)?;
         serde_json::from_slice(&answer).map_err(|_| {
-            lost(format!(
-                "ended without an outcome: {:?}",
-                String::from_utf8_lossy(&answer)
-            ))
+            lost(format!("ended without an outcome: {:?}", String::from_utf8_lossy(&answer)))
         })
     }
 

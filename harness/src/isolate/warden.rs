@@ -49,11 +49,7 @@ pub(super) fn serve() -> ! {
         };
         let mut line = serde_json::to_vec(&outcome).unwrap_or_default();
         line.push(b'\n');
-        if stdout
-            .write_all(&line)
-            .and_then(|()| stdout.flush())
-            .is_err()
-        {
+        if stdout.write_all(&line).and_then(|()| stdout.flush()).is_err() {
             break;
         }
     }
@@ -85,19 +81,10 @@ fn watch_over(order: &Order) -> std::io::Result<Outcome> {
     })?;
     drop(writers);
 
-    let mut intake = Intake {
-        report,
-        output,
-        status,
-        reported: Vec::new(),
-        printed: Vec::new(),
-    };
+    let mut intake = Intake { report, output, status, reported: Vec::new(), printed: Vec::new() };
     let end = intake.until_ended(Instant::now() + order.limit)?;
-    let threads = if end == End::Deadline {
-        autopsy::threads(&subjects(child.pid))
-    } else {
-        Vec::new()
-    };
+    let threads =
+        if end == End::Deadline { autopsy::threads(&subjects(child.pid)) } else { Vec::new() };
     end_everything(child.pid);
     intake.drain();
     let mut outcome = judge(&intake, end, order.limit);
@@ -146,11 +133,7 @@ impl Intake {
                 return Ok(End::Deadline);
             }
             let interest = |open: bool| {
-                if open {
-                    PollFlags::POLLIN
-                } else {
-                    PollFlags::empty()
-                }
+                if open { PollFlags::POLLIN } else { PollFlags::empty() }
             };
             let mut fds = [
                 PollFd::new(self.status.as_fd(), PollFlags::POLLIN),
@@ -161,10 +144,7 @@ impl Intake {
             ];
             // A pipe whose writers are gone hangs up for ever: it must leave the set.
             let count = 2 + open.iter().take_while(|open| **open).count();
-            match poll(
-                &mut fds[..count],
-                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX),
-            ) {
+            match poll(&mut fds[..count], PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -236,21 +216,13 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
     outcome.evidence.output = String::from_utf8_lossy(&intake.printed).into_owned();
     let mut ended = None;
     let mut garbage = None;
-    for line in intake
-        .reported
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-    {
+    for line in intake.reported.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match serde_json::from_slice(line) {
             Ok(Message::Check(check)) => outcome.evidence.checks.push(check),
             Ok(Message::Measure(measure)) => outcome.evidence.measures.push(measure),
             Ok(Message::Statistic(statistic)) => outcome.evidence.statistics.push(statistic),
             Ok(Message::Settled(how)) => outcome.evidence.settled = Some(how),
-            Ok(Message::End {
-                verdict,
-                reason,
-                mend,
-            }) => ended = Some((verdict, reason, mend)),
+            Ok(Message::End { verdict, reason, mend }) => ended = Some((verdict, reason, mend)),
             Err(_) => garbage = garbage.or(Some(line)),
         }
     }
@@ -338,10 +310,7 @@ fn prepare_trial(parent: Pid, report: PipeWriter, output: PipeWriter) -> std::io
     if nix::unistd::getppid() != parent {
         return Err(std::io::Error::other("the parent is gone"));
     }
-    let limits = [
-        (Resource::RLIMIT_NOFILE, DESCRIPTORS),
-        (Resource::RLIMIT_NPROC, PROCESSES),
-    ];
+    let limits = [(Resource::RLIMIT_NOFILE, DESCRIPTORS), (Resource::RLIMIT_NPROC, PROCESSES)];
     for (resource, most) in limits {
         let (_, hard) = getrlimit(resource)?;
         setrlimit(resource, hard.min(most), hard)?;

@@ -29,10 +29,7 @@ pub fn diff(old: &Run, new: &Run) -> Vec<Change> {
         pairs.entry(&record.id).or_default().1 = Some(record);
     }
     let change = |(id, (old, new)): (&&str, &(Option<&Record>, Option<&Record>))| {
-        let (before, after) = (
-            old.map(|record| record.verdict),
-            new.map(|record| record.verdict),
-        );
+        let (before, after) = (old.map(|record| record.verdict), new.map(|record| record.verdict));
         let flaky = new.is_some_and(Record::flaky) && !old.is_some_and(Record::flaky);
         (before != after || flaky).then(|| Change {
             id: (*id).to_owned(),
@@ -40,13 +37,7 @@ pub fn diff(old: &Run, new: &Run) -> Vec<Change> {
             new: after,
             regression: flaky || worse(before, after),
             reason: new
-                .map(|record| {
-                    if flaky {
-                        record.note.clone()
-                    } else {
-                        record.reason.clone()
-                    }
-                })
+                .map(|record| if flaky { record.note.clone() } else { record.reason.clone() })
                 .unwrap_or_default(),
         })
     };

@@ -35,15 +35,9 @@ pub fn read(path: &Path) -> Result<Run, ReadError> {
 fn parse(path: &Path, text: &str) -> Result<Run, ReadError> {
     let wrong = |error| ReadError::Parse(path.to_owned(), error);
     let value: serde_json::Value = serde_json::from_str(text).map_err(wrong)?;
-    let schema = value
-        .get("schema")
-        .and_then(serde_json::Value::as_u64)
-        .unwrap_or(0);
+    let schema = value.get("schema").and_then(serde_json::Value::as_u64).unwrap_or(0);
     if schema > u64::from(SCHEMA) {
-        return Err(ReadError::Schema {
-            path: path.to_owned(),
-            found: schema,
-        });
+        return Err(ReadError::Schema { path: path.to_owned(), found: schema });
     }
     serde_json::from_value(value).map_err(wrong)
 }
@@ -55,11 +49,7 @@ pub fn merge(parts: Vec<Run>) -> Option<Run> {
     let mut parts = parts.into_iter();
     let mut whole = parts.next()?;
     let add = |records: &mut BTreeMap<_, _>, run: &mut Run| {
-        records.extend(
-            run.records
-                .drain(..)
-                .map(|record| (record.id.clone(), record)),
-        );
+        records.extend(run.records.drain(..).map(|record| (record.id.clone(), record)));
     };
     add(&mut records, &mut whole);
     for mut part in parts {
@@ -72,9 +62,7 @@ pub fn merge(parts: Vec<Run>) -> Option<Run> {
                 whole.notes.push(note);
             }
         }
-        whole
-            .stale_baseline
-            .retain(|entry| part.stale_baseline.contains(entry));
+        whole.stale_baseline.retain(|entry| part.stale_baseline.contains(entry));
     }
     whole.records = records.into_values().collect();
     Some(whole)
@@ -92,20 +80,13 @@ pub(super) fn json(run: &Run) -> String {
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if path == Path::new("-") {
         let mut stdout = io::stdout();
-        return stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush());
+        return stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     }
     if path.metadata().is_ok_and(|found| !found.is_file()) {
-        return std::fs::OpenOptions::new()
-            .write(true)
-            .open(path)?
-            .write_all(text.as_bytes());
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
     }
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
     temporary.push(format!(".{}", std::process::id()));

@@ -27,15 +27,8 @@ pub(super) fn render(run: &Run) -> String {
             escape(run.started.trim_end_matches('Z'))
         );
         out.push_str("    <properties>\n");
-        for (name, value) in [
-            ("kernel", &run.system.release),
-            ("machine", &run.system.machine),
-        ] {
-            let _ = writeln!(
-                out,
-                "      <property name=\"{name}\" value=\"{}\"/>",
-                text(value)
-            );
+        for (name, value) in [("kernel", &run.system.release), ("machine", &run.system.machine)] {
+            let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", text(value));
         }
         out.push_str("    </properties>\n");
         for record in records {
@@ -48,10 +41,7 @@ pub(super) fn render(run: &Run) -> String {
 }
 
 fn test_case(out: &mut String, topic: &str, record: &Record) {
-    let name = record
-        .id
-        .rsplit_once('.')
-        .map_or(&*record.id, |(_, name)| name);
+    let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);
     let _ = write!(
         out,
         "    <testcase name=\"{name}\" classname=\"{topic}\" time=\"{}\">",
@@ -75,11 +65,7 @@ fn test_case(out: &mut String, topic: &str, record: &Record) {
         let _ = write!(out, "<skipped message=\"{message}\">{message}</skipped>");
     }
     if !record.evidence.output.is_empty() {
-        let _ = write!(
-            out,
-            "<system-out>{}</system-out>",
-            text(&record.evidence.output)
-        );
+        let _ = write!(out, "<system-out>{}</system-out>", text(&record.evidence.output));
     }
     out.push_str("</testcase>\n");
 }

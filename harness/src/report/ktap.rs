@@ -10,16 +10,9 @@ pub(super) fn render(run: &Run) -> String {
     let topics = by_topic(run);
     let mut out = format!("KTAP version 1\n1..{}\n", topics.len());
     for (number, (topic, records)) in topics.iter().enumerate() {
-        let _ = writeln!(
-            out,
-            "  KTAP version 1\n  # Subtest: {topic}\n  1..{}",
-            records.len()
-        );
+        let _ = writeln!(out, "  KTAP version 1\n  # Subtest: {topic}\n  1..{}", records.len());
         for (number, record) in records.iter().enumerate() {
-            let name = record
-                .id
-                .rsplit_once('.')
-                .map_or(&*record.id, |(_, name)| name);
+            let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);
             let reason = one_line(&record.reason);
             if !record.expected {
                 let _ = write!(out, "  # {}: {}: {reason}", record.id, record.verdict);
@@ -54,11 +47,7 @@ fn ok(holds: bool) -> &'static str {
 fn directive(record: &Record, reason: &str) -> String {
     match record.verdict {
         Verdict::Skipped | Verdict::Unobservable | Verdict::Unsupported if record.expected => {
-            format!(
-                " # SKIP {}: {}",
-                record.verdict,
-                reason.replace('#', "no. ")
-            )
+            format!(" # SKIP {}: {}", record.verdict, reason.replace('#', "no. "))
         }
         Verdict::Deviates if record.expected => {
             format!(" # XFAIL {}", one_line(&record.note).replace('#', "no. "))

@@ -7,10 +7,7 @@ use crate::record::{Record, Run, Verdict};
 
 pub(super) fn render(run: &Run) -> String {
     let system = &run.system;
-    let mut out = format!(
-        "# I/O conformance of {} {}\n\n",
-        system.name, system.release
-    );
+    let mut out = format!("# I/O conformance of {} {}\n\n", system.name, system.release);
     let _ = writeln!(
         out,
         "`{}` on {} with {} CPUs, judged by ioconform {} on {} as user {}.\n",
@@ -33,35 +30,16 @@ pub(super) fn render(run: &Run) -> String {
     }
     section(&mut out, "Unexpected", run.unexpected());
     let known = |record: &&Record| record.expected && record.verdict == Verdict::Deviates;
-    section(
-        &mut out,
-        "Known deviations",
-        run.records.iter().filter(known),
-    );
+    section(&mut out, "Known deviations", run.records.iter().filter(known));
     for (topic, records) in by_topic(run) {
-        let _ = writeln!(
-            out,
-            "## {topic}\n\n| case | claim | verdict |\n|---|---|---|"
-        );
+        let _ = writeln!(out, "## {topic}\n\n| case | claim | verdict |\n|---|---|---|");
         for record in records {
-            let name = record
-                .id
-                .rsplit_once('.')
-                .map_or(&*record.id, |(_, name)| name);
-            let _ = writeln!(
-                out,
-                "| `{name}` | {} | {} |",
-                cell(&record.claim),
-                verdict(record)
-            );
+            let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);
+            let _ = writeln!(out, "| `{name}` | {} | {} |", cell(&record.claim), verdict(record));
         }
         out.push('\n');
     }
-    let _ = writeln!(
-        out,
-        "---\n\nWritten by `ioconform {}`.",
-        cell(&run.command.join(" "))
-    );
+    let _ = writeln!(out, "---\n\nWritten by `ioconform {}`.", cell(&run.command.join(" ")));
     out
 }
 
@@ -83,19 +61,9 @@ fn section<'a>(out: &mut String, title: &str, records: impl Iterator<Item = &'a 
     }
     let _ = writeln!(out, "## {title}\n");
     for record in records {
-        let _ = writeln!(
-            out,
-            "- **`{}`** {}: {}",
-            record.id,
-            record.verdict,
-            one_line(&record.reason)
-        );
-        let _ = writeln!(
-            out,
-            "  - claim ({}): {}",
-            record.strength,
-            one_line(&record.claim)
-        );
+        let _ =
+            writeln!(out, "- **`{}`** {}: {}", record.id, record.verdict, one_line(&record.reason));
+        let _ = writeln!(out, "  - claim ({}): {}", record.strength, one_line(&record.claim));
         let _ = writeln!(out, "  - stated in: {}", record.sources.join("; "));
         if let Some(check) = record.failed_check() {
             let _ = writeln!(
@@ -128,12 +96,7 @@ fn verdict(record: &Record) -> String {
         let _ = write!(text, " ({})", cell(&record.note));
     }
     for measure in &record.evidence.measures {
-        let _ = write!(
-            text,
-            "<br>{}: {}",
-            cell(&measure.name),
-            number(measure.value)
-        );
+        let _ = write!(text, "<br>{}: {}", cell(&measure.name), number(measure.value));
     }
     for statistic in &record.evidence.statistics {
         let _ = write!(
@@ -156,8 +119,5 @@ fn number(value: f64) -> String {
 
 /// A text that stays within its cell of a table.
 fn cell(text: &str) -> String {
-    one_line(text)
-        .replace('\\', "\\\\")
-        .replace('|', "\\|")
-        .replace('<', "&lt;")
+    one_line(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
 }

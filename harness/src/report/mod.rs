@@ -68,9 +68,6 @@ fn by_topic(run: &Run) -> Vec<(&str, Vec<&crate::record::Record>)> {
 
 /// A text on one line, with control characters gone.
 fn one_line(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -59,10 +59,6 @@ impl AioRead {
 
     /// The first bytes of the buffer, as they are now.
     pub fn buffer(&self, length: usize) -> Vec<u8> {
-        self.buffer
-            .iter()
-            .take(length)
-            .map(|byte| byte.load(Ordering::SeqCst))
-            .collect()
+        self.buffer.iter().take(length).map(|byte| byte.load(Ordering::SeqCst)).collect()
     }
 }

@@ -78,12 +78,7 @@ impl Epoll {
         };
         // SAFETY: the event lives across the call.
         Errno::result(unsafe {
-            libc::epoll_ctl(
-                self.fd.as_raw_fd(),
-                operation as i32,
-                number,
-                &raw mut event,
-            )
+            libc::epoll_ctl(self.fd.as_raw_fd(), operation as i32, number, &raw mut event)
         })
         .map(drop)
     }
@@ -96,12 +91,7 @@ impl Epoll {
             let size = i32::try_from(most).map_err(|_| Errno::EINVAL)?;
             // SAFETY: EpollEvent is a transparent epoll_event, and `most` of them fit.
             Errno::result(unsafe {
-                libc::epoll_wait(
-                    self.fd.as_raw_fd(),
-                    events.as_mut_ptr().cast(),
-                    size,
-                    timeout,
-                )
+                libc::epoll_wait(self.fd.as_raw_fd(), events.as_mut_ptr().cast(), size, timeout)
             })?
         };
         let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
@@ -125,19 +115,12 @@ impl Epoll {
                 EpollTimeout::NONE.into(),
             )
         })?;
-        Ok(Report {
-            fd: i32::try_from(event[0].data()).unwrap_or(-1),
-            events: event[0].events(),
-        })
+        Ok(Report { fd: i32::try_from(event[0].data()).unwrap_or(-1), events: event[0].events() })
     }
 
     /// What is ready at this moment, in the order of the kernel.
     pub fn ready_now(&self) -> nix::Result<Vec<EpollFlags>> {
-        Ok(self
-            .wait(64, 0)?
-            .iter()
-            .map(|report| report.events)
-            .collect())
+        Ok(self.wait(64, 0)?.iter().map(|report| report.events).collect())
     }
 }
 

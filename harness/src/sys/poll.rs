@@ -26,11 +26,7 @@ pub fn poll_now(fd: impl AsFd, events: PollFlags) -> nix::Result<PollFlags> {
 
 /// The same, after waiting up to `limit`.
 pub fn poll_for(fd: impl AsFd, events: PollFlags, limit: Duration) -> nix::Result<PollFlags> {
-    let mut raw = libc::pollfd {
-        fd: fd.as_fd().as_raw_fd(),
-        events: events.bits(),
-        revents: 0,
-    };
+    let mut raw = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events: events.bits(), revents: 0 };
     let timeout = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: one pollfd, alive across the call.
     Errno::result(unsafe { libc::poll(&raw mut raw, 1, timeout) })?;
@@ -39,11 +35,7 @@ pub fn poll_for(fd: impl AsFd, events: PollFlags, limit: Duration) -> nix::Resul
 
 /// Waits in `poll` until something of `events` (or an error) is there.
 pub fn poll_wait(fd: impl AsFd, events: PollFlags) -> nix::Result<PollFlags> {
-    let mut raw = libc::pollfd {
-        fd: fd.as_fd().as_raw_fd(),
-        events: events.bits(),
-        revents: 0,
-    };
+    let mut raw = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events: events.bits(), revents: 0 };
     // SAFETY: one pollfd, alive across the call.
     Errno::result(unsafe { libc::poll(&raw mut raw, 1, -1) })?;
     Ok(PollFlags::from_bits_retain(raw.revents))
@@ -63,11 +55,7 @@ pub struct Entry {
 impl Entry {
     /// An entry whose `revents` is full of bits, so that one sees whether the kernel writes it.
     pub fn new(fd: i32, events: PollFlags) -> Entry {
-        Entry {
-            fd,
-            events,
-            revents: PollFlags::from_bits_retain(0x7fff),
-        }
+        Entry { fd, events, revents: PollFlags::from_bits_retain(0x7fff) }
     }
 }
 
@@ -85,11 +73,7 @@ pub fn poll_entries(entries: &mut [Entry], timeout: i32) -> nix::Result<i32> {
     let returned = Errno::result(unsafe { libc::poll(array.as_mut_ptr(), length, timeout) });
     for (entry, raw) in entries.iter_mut().zip(array) {
         let flags = PollFlags::from_bits_retain;
-        *entry = Entry {
-            fd: raw.fd,
-            events: flags(raw.events),
-            revents: flags(raw.revents),
-        };
+        *entry = Entry { fd: raw.fd, events: flags(raw.events), revents: flags(raw.revents) };
     }
     returned
 }
@@ -139,10 +123,7 @@ pub fn select(nfds: i32, sets: &Sets, timeout: Option<Duration>) -> Selected {
     let words = usize::try_from(nfds).unwrap_or(0).max(1024).div_ceil(64);
     let pack = |numbers: &[i32]| {
         let mut bits = vec![0_u64; words];
-        for number in numbers
-            .iter()
-            .filter_map(|number| usize::try_from(*number).ok())
-        {
+        for number in numbers.iter().filter_map(|number| usize::try_from(*number).ok()) {
             bits[number / 64] |= 1 << (number % 64);
         }
         bits
@@ -153,17 +134,11 @@ pub fn select(nfds: i32, sets: &Sets, timeout: Option<Duration>) -> Selected {
     let unpack = |bits: &[u64]| {
         let numbers =
             (0..bits.len() * 64).filter(|number| bits[number / 64] >> (number % 64) & 1 == 1);
-        numbers
-            .filter_map(|number| i32::try_from(number).ok())
-            .collect()
+        numbers.filter_map(|number| i32::try_from(number).ok()).collect()
     };
     Selected {
         returned,
-        sets: Sets {
-            read: unpack(&read),
-            write: unpack(&write),
-            except: unpack(&except),
-        },
+        sets: Sets { read: unpack(&read), write: unpack(&write), except: unpack(&except) },
         left,
     }
 }
@@ -180,9 +155,7 @@ fn select_bits(
         tv_sec: timeout.as_secs().cast_signed(),
         tv_usec: timeout.subsec_micros().into(),
     });
-    let time_pointer = time
-        .as_mut()
-        .map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    let time_pointer = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
     // SAFETY: the bitmaps hold at least nfds bits each, and the timeval lives across the call.
     let returned = Errno::result(unsafe {
         libc::syscall(
@@ -198,10 +171,7 @@ fn select_bits(
         Duration::from_secs(left.tv_sec.unsigned_abs())
             + Duration::from_micros(left.tv_usec.unsigned_abs())
     });
-    (
-        returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
-        left,
-    )
+    (returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)), left)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -216,9 +186,7 @@ fn select_bits(
         tv_sec: timeout.as_secs().cast_signed(),
         tv_nsec: timeout.subsec_nanos().into(),
     });
-    let time_pointer = time
-        .as_mut()
-        .map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    let time_pointer = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
     // SAFETY: the bitmaps hold at least nfds bits each, the timespec lives across the call, and
     // there is no signal mask.
     let returned = Errno::result(unsafe {
@@ -236,8 +204,5 @@ fn select_bits(
         Duration::from_secs(left.tv_sec.unsigned_abs())
             + Duration::from_nanos(left.tv_nsec.unsigned_abs())
     });
-    (
-        returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
-        left,
-    )
+    (returned.map(|count| i32::try_from(count).unwrap_or(i32::MAX)), left)
 }

@@ -39,9 +39,7 @@ pub(crate) fn fork_into(namespaces: CloneFlags, child: impl FnOnce() -> i32) -> 
         let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
         exit_now(status.unwrap_or(101))
     }
-    Ok(Pid::from_raw(
-        i32::try_from(pid).map_err(|_| Errno::ERANGE)?,
-    ))
+    Ok(Pid::from_raw(i32::try_from(pid).map_err(|_| Errno::ERANGE)?))
 }
 
 /// Takes over a descriptor that was handed to this process by number.
@@ -74,20 +72,13 @@ pub(crate) fn started_as() -> Option<PathBuf> {
         (!address.is_null()).then(|| std::ffi::CStr::from_ptr(address))
     }?;
     let path: CString = text.to_owned();
-    Some(PathBuf::from(std::ffi::OsString::from_vec(
-        path.into_bytes(),
-    )))
+    Some(PathBuf::from(std::ffi::OsString::from_vec(path.into_bytes())))
 }
 
 /// Brings the loopback interface of the current network namespace up.
 pub(crate) fn loopback_up() -> nix::Result<()> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-    let socket = socket(
-        AddressFamily::Inet,
-        SockType::Datagram,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )?;
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     // SAFETY: an all-zero ifreq is valid; the name is shorter than its field and ends in zero.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {

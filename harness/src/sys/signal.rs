@@ -108,11 +108,7 @@ pub fn set_io_owner(fd: impl AsFd, pid: i32) -> nix::Result<()> {
 
 /// Holds a signal back from the calling thread, or lets it through again; real-time ones included.
 pub fn block(number: i32, block: bool) -> nix::Result<()> {
-    let how = if block {
-        libc::SIG_BLOCK
-    } else {
-        libc::SIG_UNBLOCK
-    };
+    let how = if block { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
     // SAFETY: an all-zero set is valid memory, and sigemptyset makes it an empty set; the calls
     // only touch the set and the mask of this thread.
     let result = unsafe {
@@ -121,11 +117,7 @@ pub fn block(number: i32, block: bool) -> nix::Result<()> {
         Errno::result(libc::sigaddset(&raw mut set, number))?;
         libc::pthread_sigmask(how, &raw const set, std::ptr::null_mut())
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(Errno::from_raw(result))
-    }
+    if result == 0 { Ok(()) } else { Err(Errno::from_raw(result)) }
 }
 
 /// `F_SETSIG` of `asm-generic/fcntl.h`.

@@ -53,13 +53,7 @@ pub fn set_option(fd: impl AsFd, level: i32, name: i32, value: i32) -> nix::Resu
     let length = libc::socklen_t::try_from(size_of::<i32>()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: the value and its length belong together and live across the call.
     Errno::result(unsafe {
-        libc::setsockopt(
-            fd.as_fd().as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast(),
-            length,
-        )
+        libc::setsockopt(fd.as_fd().as_raw_fd(), level, name, (&raw const value).cast(), length)
     })
     .map(drop)
 }

@@ -23,7 +23,7 @@ const SIZE: usize = 4096;
 /// to the buffer for as long as a request is pending, which is longer than until the ring's
 /// descriptor is closed: so the buffer is never freed.
 pub struct Ring {
-    ring: IoUring,
+    queues: IoUring,
     probe: Probe,
     buffer: &'static [AtomicU8; SIZE],
 }
@@ -32,13 +32,13 @@ impl Ring {
     /// A ring with eight entries. Ends the trial as `unsupported` on a system whose ring does not
     /// tell its operations (Linux before 5.6; gVisor).
     pub fn new() -> Result<Ring> {
-        let ring = IoUring::new(8)?;
+        let queues = IoUring::new(8)?;
         let mut probe = Probe::new();
-        ring.submitter().register_probe(&mut probe).map_err(|error| {
+        queues.submitter().register_probe(&mut probe).map_err(|error| {
             Stop::Unsupported(format!("io_uring does not tell its operations here: {error}"))
         })?;
         let buffer = Box::leak(Box::new([const { AtomicU8::new(0) }; SIZE]));
-        Ok(Ring { ring, probe, buffer })
+        Ok(Ring { queues, probe, buffer })
     }
 
     /// Submits a read of up to 4096 bytes into the ring's buffer.
@@ -67,9 +67,7 @@ impl Ring {
     pub fn poll(&mut self, fd: impl AsFd, events: u32, tag: u64) -> Result {
         self.require(opcode::PollAdd::CODE, "poll")?;
         self.submit(
-            opcode::PollAdd::new(types::Fd(fd.as_fd().as_raw_fd()), events)
-                .build()
-                .user_data(tag),
+            opcode::PollAdd::new(types::Fd(fd.as_fd().as_raw_fd()), events).build().user_data(tag),
         )
     }
 
@@ -91,9 +89,9 @@ impl Ring {
     fn submit(&mut self, entry: squeue::Entry) -> Result {
         // SAFETY: the only memory that an entry refers to is the buffer, which lives for ever and
         // is made of atomics; a descriptor that is closed makes the request fail, no more.
-        let pushed = unsafe { self.ring.submission().push(&entry) };
+        let pushed = unsafe { self.queues.submission().push(&entry) };
         pushed.map_err(std::io::Error::other)?;
-        self.ring.submit()?;
+        self.queues.submit()?;
         Ok(())
     }
 
@@ -103,7 +101,7 @@ impl Ring {
             tag: entry.user_data(),
             result: entry.result(),
         };
-        self.ring.completion().map(completion).collect()
+        self.queues.completion().map(completion).collect()
     }
 
     /// Sleeps in `io_uring_enter` until a completion is there.
@@ -114,7 +112,7 @@ impl Ring {
     /// Sleeps until `count` completions are there. Their order is the kernel's.
     pub fn wait_for(&mut self, count: usize) -> std::io::Result<Vec<Completion>> {
         loop {
-            match self.ring.submit_and_wait(count) {
+            match self.queues.submit_and_wait(count) {
                 Ok(_) => return Ok(self.completions()),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -124,16 +122,12 @@ impl Ring {
 
     /// The first bytes of the buffer, as they are now.
     pub fn buffer(&self, length: usize) -> Vec<u8> {
-        self.buffer
-            .iter()
-            .take(length)
-            .map(|byte| byte.load(Ordering::SeqCst))
-            .collect()
+        self.buffer.iter().take(length).map(|byte| byte.load(Ordering::SeqCst)).collect()
     }
 }
 
 impl AsFd for Ring {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        super::process::borrow(self.ring.as_raw_fd())
+        super::process::borrow(self.queues.as_raw_fd())
     }
 }

@@ -31,7 +31,7 @@ calls! {
     CONNECT = "connect": SYS_connect;
     RECV = "recv": SYS_recvfrom, SYS_recvmsg;
     SEND = "send": SYS_sendto, SYS_sendmsg;
-    POLL = "poll": #[cfg(target_arch = "x86_64")] SYS_poll, SYS_ppoll;
+    POLL = "poll": #[cfg(target_arch = "x86_64")] SYS_poll, SYS_ppoll, SYS_restart_syscall;
     SELECT = "select": #[cfg(target_arch = "x86_64")] SYS_select, SYS_pselect6;
     EPOLL_WAIT = "epoll_wait": #[cfg(target_arch = "x86_64")] SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2;
     FUTEX = "futex": SYS_futex;
@@ -76,10 +76,7 @@ mod tests {
 
     #[test]
     fn a_line_of_proc_is_described_by_name() {
-        let line = format!(
-            "{} 0x3 0x7ffe 0x1 0x0 0x0 0x0 0x7ffe 0x7f31",
-            libc::SYS_read
-        );
+        let line = format!("{} 0x3 0x7ffe 0x1 0x0 0x0 0x0 0x7ffe 0x7f31", libc::SYS_read);
         assert_eq!(Call::describe(&line), "read(0x3, ...)");
         assert_eq!(Call::describe("running"), "running");
         assert_eq!(Call::describe("999 0x1"), "system call 999(0x1, ...)");

@@ -23,10 +23,7 @@ struct Board {
 
 impl Board {
     fn new(workers: usize) -> Result<Board> {
-        Ok(Board {
-            cells: shared::counters(2 * workers + 1 + LOG)?,
-            workers,
-        })
+        Ok(Board { cells: shared::counters(2 * workers + 1 + LOG)?, workers })
     }
 
     fn returned(&self, worker: usize) -> &AtomicU64 {
@@ -38,10 +35,7 @@ impl Board {
     }
 
     fn log(&self) -> (&AtomicU64, &[AtomicU64]) {
-        (
-            &self.cells[2 * self.workers],
-            &self.cells[2 * self.workers + 1..],
-        )
+        (&self.cells[2 * self.workers], &self.cells[2 * self.workers + 1..])
     }
 }
 
@@ -56,9 +50,7 @@ pub struct Worker {
 impl Worker {
     /// Counts a return of the call in which it waits.
     pub fn returned(&self) {
-        self.board
-            .returned(self.index)
-            .fetch_add(1, Ordering::SeqCst);
+        self.board.returned(self.index).fetch_add(1, Ordering::SeqCst);
     }
 
     /// Counts an item that it got, and logs that it was the one.
@@ -130,19 +122,14 @@ impl Trial {
         let work = Arc::new(work);
         for index in 0..count {
             let (work, failure) = (work.clone(), crew.failure.clone());
-            let worker = Worker {
-                index,
-                board: crew.board,
-            };
+            let worker = Worker { index, board: crew.board };
             let (tell, told) = mpsc::sync_channel(1);
-            std::thread::Builder::new()
-                .name(format!("worker {index}"))
-                .spawn(move || {
-                    let _ = tell.send(nix::unistd::gettid());
-                    let end = work(worker);
-                    let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
-                    failure.get_or_insert(format!("worker {index} ended: {end:?}"));
-                })?;
+            std::thread::Builder::new().name(format!("worker {index}")).spawn(move || {
+                let _ = tell.send(nix::unistd::gettid());
+                let end = work(worker);
+                let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.get_or_insert(format!("worker {index} ended: {end:?}"));
+            })?;
             crew.members.push(Task::of_thread(told.recv()?));
             crew.settle(self)?;
         }
@@ -158,10 +145,7 @@ impl Trial {
     ) -> Result<Crew> {
         let mut crew = Crew::new(call, count)?;
         for index in 0..count {
-            let worker = Worker {
-                index,
-                board: crew.board,
-            };
+            let worker = Worker { index, board: crew.board };
             let pid: Pid = process::fork(|| {
                 let ready = process::die_with_parent();
                 let end = ready.map_err(Stop::from).and_then(|()| work(worker));
@@ -177,12 +161,7 @@ impl Trial {
 
 impl Crew {
     fn new(call: Call, count: usize) -> Result<Crew> {
-        Ok(Crew {
-            members: Vec::new(),
-            call,
-            board: Board::new(count)?,
-            failure: Arc::default(),
-        })
+        Ok(Crew { members: Vec::new(), call, board: Board::new(count)?, failure: Arc::default() })
     }
 
     /// Returns when every member is provably asleep in the crew's call: the next thing that wakes
@@ -219,11 +198,7 @@ impl Crew {
     }
 
     fn switches(&self) -> Result<Vec<Option<u64>>> {
-        Ok(self
-            .members
-            .iter()
-            .map(Task::voluntary_switches)
-            .collect::<std::io::Result<_>>()?)
+        Ok(self.members.iter().map(Task::voluntary_switches).collect::<std::io::Result<_>>()?)
     }
 
     fn describe(&self) -> String {
@@ -231,31 +206,19 @@ impl Crew {
             (Ok(state), Ok(call)) => format!("worker {index} is {state} in system call {call:?}"),
             _ => format!("worker {index} is gone"),
         };
-        self.members
-            .iter()
-            .enumerate()
-            .map(one)
-            .collect::<Vec<_>>()
-            .join(", ")
+        self.members.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
     }
 
     /// What the crew did so far.
     pub fn counts(&self) -> Result<Counts> {
-        let wakeups = self
-            .switches()?
-            .into_iter()
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(wakeups_hidden)?;
+        let wakeups =
+            self.switches()?.into_iter().collect::<Option<Vec<_>>>().ok_or_else(wakeups_hidden)?;
         let read = |cell: fn(&Board, usize) -> &AtomicU64| {
             (0..self.board.workers)
                 .map(|worker| cell(&self.board, worker).load(Ordering::SeqCst))
                 .collect()
         };
-        Ok(Counts {
-            wakeups,
-            returned: read(Board::returned),
-            took: read(Board::took),
-        })
+        Ok(Counts { wakeups, returned: read(Board::returned), took: read(Board::took) })
     }
 
     /// How many items the crew has taken.
@@ -275,9 +238,7 @@ impl Crew {
             .iter()
             .map(|entry| entry.load(Ordering::SeqCst))
             .take_while(|worker| *worker > 0);
-        workers
-            .filter_map(|worker| usize::try_from(worker - 1).ok())
-            .collect()
+        workers.filter_map(|worker| usize::try_from(worker - 1).ok()).collect()
     }
 
     /// The members, in the order of their numbers.

@@ -22,17 +22,11 @@ impl Trial {
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<Job<T>> {
         let (tell, told) = mpsc::sync_channel(1);
-        let handle = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                tell.send(nix::unistd::gettid())?;
-                work()
-            })?;
-        Ok(Job {
-            name: name.to_owned(),
-            task: Task::of_thread(told.recv()?),
-            handle,
-        })
+        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            tell.send(nix::unistd::gettid())?;
+            work()
+        })?;
+        Ok(Job { name: name.to_owned(), task: Task::of_thread(told.recv()?), handle })
     }
 }
 
@@ -75,10 +69,7 @@ impl<T> Job<T> {
     /// Sends the thread a signal.
     pub fn signal(&self, signal: nix::sys::signal::Signal) -> Result {
         use std::os::unix::thread::JoinHandleExt;
-        Ok(nix::sys::pthread::pthread_kill(
-            self.handle.as_pthread_t(),
-            signal,
-        )?)
+        Ok(nix::sys::pthread::pthread_kill(self.handle.as_pthread_t(), signal)?)
     }
 
     /// Waits for the end of the work and returns what came of it.
@@ -106,11 +97,7 @@ pub(super) fn asleep_in(task: &Task, call: Call) -> bool {
     let reading = || -> std::io::Result<Option<Option<u64>>> {
         let there = task.state()? == State::SLEEPING
             && task.syscall()?.is_some_and(|number| call.is(number));
-        Ok(if there {
-            Some(task.voluntary_switches()?)
-        } else {
-            None
-        })
+        Ok(if there { Some(task.voluntary_switches()?) } else { None })
     };
     match (reading(), reading()) {
         (Ok(first), Ok(second)) => first.is_some() && first == second,

@@ -42,8 +42,6 @@ fn control() -> Result<Duration> {
         slowest = slowest.max(start.elapsed());
     }
     drop(ask);
-    thread
-        .join()
-        .map_err(|_| Stop::error("the positive control panicked"))??;
+    thread.join().map_err(|_| Stop::error("the positive control panicked"))??;
     Ok(slowest)
 }

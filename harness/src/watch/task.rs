@@ -38,9 +38,7 @@ impl std::fmt::Display for State {
 impl Task {
     /// The thread with this directory.
     pub fn at(directory: impl Into<PathBuf>) -> Task {
-        Task {
-            directory: directory.into(),
-        }
+        Task { directory: directory.into() }
     }
 
     /// A thread of this process. The trial's `/proc` counts in the trial's pid namespace.
@@ -63,9 +61,7 @@ impl Task {
         let stat = self.read("stat")?;
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let state = after_name.trim_start().chars().next();
-        state
-            .map(State)
-            .ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
+        state.map(State).ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
     }
 
     /// The number of the system call that it sleeps in; `None` if it is running, or sleeps
@@ -83,9 +79,7 @@ impl Task {
     /// count.
     pub fn voluntary_switches(&self) -> std::io::Result<Option<u64>> {
         let status = self.read("status")?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         Ok(line.and_then(|count| count.trim().parse().ok()))
     }
 
@@ -94,10 +88,7 @@ impl Task {
         let stat = self.read("stat")?;
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let ticks = |field: usize| {
-            after_name
-                .split_whitespace()
-                .nth(field)
-                .and_then(|text| text.parse::<u64>().ok())
+            after_name.split_whitespace().nth(field).and_then(|text| text.parse::<u64>().ok())
         };
         ticks(11)
             .zip(ticks(12))

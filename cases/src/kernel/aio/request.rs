@@ -20,26 +20,14 @@ fn complete_means_that_the_data_is_in_the_buffer(t: &mut Trial) -> Result {
     let (reader, mut writer) = std::io::pipe()?;
 
     let request = AioRead::start(&reader)?;
-    check!(
-        t,
-        request.error() == Err(Errno::EINPROGRESS),
-        "the request is in progress"
-    );
+    check!(t, request.error() == Err(Errno::EINPROGRESS), "the request is in progress");
     writer.write_all(b"hello")?;
     let complete = t.eventually(|| Ok(request.error() != Err(Errno::EINPROGRESS)))?;
     check!(t, complete, "data completes it");
     check!(t, request.error() == Ok(()), "with success");
-    check!(
-        t,
-        request.buffer(5) == b"hello",
-        "the data is in the buffer already"
-    );
+    check!(t, request.buffer(5) == b"hello", "the data is in the buffer already");
     check!(t, net::unread(&reader)? == 0, "and no longer in the pipe");
-    check!(
-        t,
-        request.result() == Ok(5),
-        "aio_return tells how much was read"
-    );
+    check!(t, request.result() == Ok(5), "aio_return tells how much was read");
     Ok(())
 }
 
@@ -49,17 +37,12 @@ fn a_thread_of_the_library_does_the_reading(t: &mut Trial) -> Result {
     let (reader, _writer) = std::io::pipe()?;
     let threads = || -> Result<Vec<_>> {
         let entries = std::fs::read_dir("/proc/self/task")?;
-        Ok(entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<std::io::Result<_>>()?)
+        Ok(entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?)
     };
     let before = threads()?;
 
     let _request = AioRead::start(&reader)?;
-    let new: Vec<_> = threads()?
-        .into_iter()
-        .filter(|thread| !before.contains(thread))
-        .collect();
+    let new: Vec<_> = threads()?.into_iter().filter(|thread| !before.contains(thread)).collect();
     check!(t, new.len() == 1, "threads that the request made");
     let helper = Task::at(&new[0]);
     if helper.syscall().is_err() {
@@ -68,9 +51,7 @@ fn a_thread_of_the_library_does_the_reading(t: &mut Trial) -> Result {
         ));
     }
     let asleep = t.eventually(|| {
-        let reading = helper
-            .syscall()?
-            .is_some_and(|number| Call::READ.is(number));
+        let reading = helper.syscall()?.is_some_and(|number| Call::READ.is(number));
         Ok(reading && helper.state()? == State::SLEEPING)
     })?;
     check!(t, asleep, "it comes to sleep in read");

@@ -11,33 +11,17 @@ fn sleeps_until_a_connection(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     let address = listener.local_addr()?;
     let job = t.spawn("TCP", move || Ok(listener.accept()?))?;
-    check!(
-        t,
-        job.sleeps_in(t, Call::ACCEPT)?,
-        "TCP: the thread sleeps while nobody connects"
-    );
+    check!(t, job.sleeps_in(t, Call::ACCEPT)?, "TCP: the thread sleeps while nobody connects");
     let client = TcpStream::connect(address)?;
     let peer = job.join_soon(t)?.map(|(_, peer)| peer);
-    check!(
-        t,
-        peer == Some(client.local_addr()?),
-        "TCP: it returns with the client's connection"
-    );
+    check!(t, peer == Some(client.local_addr()?), "TCP: it returns with the client's connection");
 
     let (listener, address) = net::unix_listener(8)?;
     let job = t.spawn("AF_UNIX", move || Ok(accept(listener.as_raw_fd())?))?;
-    check!(
-        t,
-        job.sleeps_in(t, Call::ACCEPT)?,
-        "AF_UNIX: the thread sleeps while nobody connects"
-    );
+    check!(t, job.sleeps_in(t, Call::ACCEPT)?, "AF_UNIX: the thread sleeps while nobody connects");
     let client = net::unix_socket()?;
     connect(client.as_raw_fd(), &address)?;
-    check!(
-        t,
-        job.join_soon(t)?.is_some(),
-        "AF_UNIX: it returns once a client has connected"
-    );
+    check!(t, job.join_soon(t)?.is_some(), "AF_UNIX: it returns once a client has connected");
     Ok(())
 }
 
@@ -48,11 +32,7 @@ fn close_does_not_wake_it(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     let (address, number) = (listener.local_addr()?, listener.as_raw_fd());
     let job = t.spawn("accept", move || Ok(accept(number)?))?;
-    check!(
-        t,
-        job.sleeps_in(t, Call::ACCEPT)?,
-        "the thread sleeps in accept"
-    );
+    check!(t, job.sleeps_in(t, Call::ACCEPT)?, "the thread sleeps in accept");
     drop(listener);
     check!(
         t,
@@ -60,16 +40,8 @@ fn close_does_not_wake_it(t: &mut Trial) -> Result {
         "the listener's number is closed, and the thread sleeps on"
     );
     let client = TcpStream::connect(address).is_ok();
-    check!(
-        t,
-        client,
-        "the socket still listens: the sleeping call holds it"
-    );
-    check!(
-        t,
-        job.join_soon(t)?.is_some(),
-        "the call ends with the connection"
-    );
+    check!(t, client, "the socket still listens: the sleeping call holds it");
+    check!(t, job.join_soon(t)?.is_some(), "the call ends with the connection");
     Ok(())
 }
 
@@ -80,11 +52,7 @@ fn shutdown_wakes_it(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     let number = listener.as_raw_fd();
     let job = t.spawn("accept", move || Ok(accept(number)))?;
-    check!(
-        t,
-        job.sleeps_in(t, Call::ACCEPT)?,
-        "the thread sleeps in accept"
-    );
+    check!(t, job.sleeps_in(t, Call::ACCEPT)?, "the thread sleeps in accept");
     shutdown(number, Shutdown::Read)?;
     check!(
         t,

@@ -25,11 +25,7 @@ fn full_unix_queue_sleeps(t: &mut Trial) -> Result {
         "two clients fill a backlog of 1, and the third one sleeps"
     );
     accept(listener.as_raw_fd())?;
-    check!(
-        t,
-        job.join_soon(t)? == Some(Ok(())),
-        "a place is free, and its connect succeeds"
-    );
+    check!(t, job.join_soon(t)? == Some(Ok(())), "a place is free, and its connect succeeds");
     Ok(())
 }
 
@@ -43,9 +39,8 @@ fn full_tcp_queue_sleeps(t: &mut Trial) -> Result {
     net::stay_on_this_cpu()?;
     let late = net::tcp_socket()?;
     let number = late.as_raw_fd();
-    let job = t.spawn("connect", move || {
-        Ok(connect(number, &SockaddrIn::new(127, 0, 0, 1, port))?)
-    })?;
+    let job =
+        t.spawn("connect", move || Ok(connect(number, &SockaddrIn::new(127, 0, 0, 1, port))?))?;
     check!(
         t,
         job.sleeps_in(t, Call::CONNECT)?,
@@ -59,10 +54,6 @@ fn full_tcp_queue_sleeps(t: &mut Trial) -> Result {
         job.sleeps_in(t, Call::CONNECT)?,
         "its request has long been handled: it got no answer, not even a refusal"
     );
-    check!(
-        t,
-        net::tcp_info(&late)?.tcpi_state == 2,
-        "the connection stays in state SYN_SENT (2)"
-    );
+    check!(t, net::tcp_info(&late)?.tcpi_state == 2, "the connection stays in state SYN_SENT (2)");
     Ok(())
 }

@@ -31,11 +31,7 @@ fn arrival_precedes_the_copy(t: &mut Trial) -> Result {
         t.eventually(|| Ok(net::unread(&reader)? == 5))?,
         "first phase: the kernel has queued five bytes"
     );
-    check!(
-        t,
-        job.sleeps_in(t, Call::RECV)?,
-        "the reader, who wants ten at once, sleeps on"
-    );
+    check!(t, job.sleeps_in(t, Call::RECV)?, "the reader, who wants ten at once, sleeps on");
     memory.read_exact_at(&mut seen, address)?;
     check!(
         t,
@@ -48,11 +44,7 @@ fn arrival_precedes_the_copy(t: &mut Trial) -> Result {
         job.join_soon(t)? == Some((10, b"0123456789".to_vec())),
         "second phase: the reader's call copies all ten"
     );
-    check!(
-        t,
-        net::unread(&reader)? == 0,
-        "nothing is left in the kernel"
-    );
+    check!(t, net::unread(&reader)? == 0, "nothing is left in the kernel");
     Ok(())
 }
 
@@ -67,28 +59,15 @@ fn readiness_is_not_completion(t: &mut Trial) -> Result {
             Ok(match call {
                 Call::POLL => poll_wait(&socket, POLLIN)? == POLLIN,
                 Call::SELECT => {
-                    let sets = Sets {
-                        read: vec![socket.as_raw_fd()],
-                        ..Sets::default()
-                    };
+                    let sets = Sets { read: vec![socket.as_raw_fd()], ..Sets::default() };
                     select(socket.as_raw_fd() + 1, &sets, None).returned? == 1
                 }
                 _ => Epoll::watching(&socket, EPOLLIN)?.wait_one()?.events == EPOLLIN,
             })
         })?;
-        check!(
-            t,
-            job.sleeps_in(t, call)?,
-            "{} sleeps until data arrives",
-            call.name
-        );
+        check!(t, job.sleeps_in(t, call)?, "{} sleeps until data arrives", call.name);
         writer.write_all(b"hello")?;
-        check!(
-            t,
-            job.join_soon(t)? == Some(true),
-            "{} reports the data",
-            call.name
-        );
+        check!(t, job.join_soon(t)? == Some(true), "{} reports the data", call.name);
         check!(
             t,
             net::unread(&reader)? == 5,
@@ -96,11 +75,7 @@ fn readiness_is_not_completion(t: &mut Trial) -> Result {
             call.name
         );
         let mut buffer = [0; 8];
-        check!(
-            t,
-            reader.read(&mut buffer)? == 5,
-            "it is read that copies them"
-        );
+        check!(t, reader.read(&mut buffer)? == 5, "it is read that copies them");
         check!(
             t,
             (net::unread(&reader)?, &buffer[..5]) == (0, &b"hello"[..]),

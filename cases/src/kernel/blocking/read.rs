@@ -63,11 +63,7 @@ fn close_does_not_wake_it(t: &mut Trial) -> Result {
             let length = read(borrow(number), &mut buffer)?;
             Ok(buffer[..length].to_vec())
         })?;
-        check!(
-            t,
-            job.sleeps_in(t, Call::READ)?,
-            "{kind}: the reader sleeps"
-        );
+        check!(t, job.sleeps_in(t, Call::READ)?, "{kind}: the reader sleeps");
         drop(reader);
         check!(
             t,
@@ -91,17 +87,9 @@ fn shutdown_wakes_it(t: &mut Trial) -> Result {
     for (kind, _writer, reader) in net::streams()?.into_iter().skip(1) {
         let number = reader.as_raw_fd();
         let job = t.spawn(kind, move || Ok(read(borrow(number), &mut [0; 8])?))?;
-        check!(
-            t,
-            job.sleeps_in(t, Call::READ)?,
-            "{kind}: the reader sleeps"
-        );
+        check!(t, job.sleeps_in(t, Call::READ)?, "{kind}: the reader sleeps");
         shutdown(reader.as_raw_fd(), Shutdown::Read)?;
-        check!(
-            t,
-            job.join_soon(t)? == Some(0),
-            "{kind}: the shutdown ends the read, with 0"
-        );
+        check!(t, job.join_soon(t)? == Some(0), "{kind}: the shutdown ends the read, with 0");
     }
     Ok(())
 }

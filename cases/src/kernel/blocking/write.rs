@@ -11,30 +11,12 @@ fn sleeps_until_drained(t: &mut Trial) -> Result {
     const SIZE: usize = 1 << 20;
     for (kind, writer, reader) in net::streams()? {
         if kind != "pipe" {
-            net::set_option(
-                &writer,
-                nix::libc::SOL_SOCKET,
-                nix::libc::SO_SNDBUF,
-                32 << 10,
-            )?;
-            net::set_option(
-                &reader,
-                nix::libc::SOL_SOCKET,
-                nix::libc::SO_RCVBUF,
-                32 << 10,
-            )?;
+            net::set_option(&writer, nix::libc::SOL_SOCKET, nix::libc::SO_SNDBUF, 32 << 10)?;
+            net::set_option(&reader, nix::libc::SOL_SOCKET, nix::libc::SO_RCVBUF, 32 << 10)?;
         }
         let job = t.spawn(kind, move || Ok(write(&writer, &vec![b'x'; SIZE])?))?;
-        check!(
-            t,
-            job.sleeps_in(t, Call::WRITE)?,
-            "{kind}: the writer sleeps while nobody reads"
-        );
-        check!(
-            t,
-            net::unread(&reader)? < SIZE,
-            "{kind}: the kernel holds a part of the data only"
-        );
+        check!(t, job.sleeps_in(t, Call::WRITE)?, "{kind}: the writer sleeps while nobody reads");
+        check!(t, net::unread(&reader)? < SIZE, "{kind}: the kernel holds a part of the data only");
         let mut drained = 0;
         while drained < SIZE {
             match read(&reader, &mut [0; 16 << 10])? {
@@ -42,16 +24,8 @@ fn sleeps_until_drained(t: &mut Trial) -> Result {
                 length => drained += length,
             }
         }
-        check!(
-            t,
-            drained == SIZE,
-            "{kind}: the writer goes on as the reader makes room"
-        );
-        check!(
-            t,
-            job.join_soon(t)? == Some(SIZE),
-            "{kind}: the one call has written everything"
-        );
+        check!(t, drained == SIZE, "{kind}: the writer goes on as the reader makes room");
+        check!(t, job.join_soon(t)? == Some(SIZE), "{kind}: the one call has written everything");
     }
     Ok(())
 }

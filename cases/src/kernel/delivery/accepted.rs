@@ -43,16 +43,8 @@ fn the_kernel_acknowledges_what_nobody_read(t: &mut Trial) -> Result {
     let acknowledged = t.eventually(|| Ok(net::unacked(&sender)? == 0))?;
     check!(t, acknowledged, "SIOCOUTQ of the sender falls to 0");
     let bytes = net::tcp_info(&sender)?.tcpi_bytes_acked - before;
-    check!(
-        t,
-        bytes == 5,
-        "TCP_INFO counts five more bytes as acknowledged"
-    );
-    check!(
-        t,
-        net::unread(&receiver)? == 5,
-        "and all five are still unread"
-    );
+    check!(t, bytes == 5, "TCP_INFO counts five more bytes as acknowledged");
+    check!(t, net::unread(&receiver)? == 5, "and all five are still unread");
     Ok(())
 }
 
@@ -78,11 +70,7 @@ fn a_stopped_process_acknowledges(t: &mut Trial) -> Result {
 
     sender.write_all(b"hello")?;
     let acknowledged = t.eventually(|| Ok(net::unacked(&sender)? == 0))?;
-    check!(
-        t,
-        acknowledged,
-        "SIOCOUTQ of the sender falls to 0 while nobody could read"
-    );
+    check!(t, acknowledged, "SIOCOUTQ of the sender falls to 0 while nobody could read");
     kill(child.pid, Signal::SIGCONT)?;
     check!(
         t,
@@ -100,19 +88,11 @@ fn send_to_a_connection_nobody_accepted(t: &mut Trial) -> Result {
 
     check!(t, client.write(b"hello")? == 5, "all bytes are taken");
     let acknowledged = t.eventually(|| Ok(net::unacked(&client)? == 0))?;
-    check!(
-        t,
-        acknowledged,
-        "and acknowledged, with the connection still in the listener's queue"
-    );
+    check!(t, acknowledged, "and acknowledged, with the connection still in the listener's queue");
     let (mut server, _) = listener.accept()?;
     let mut data = [0; 5];
     server.read_exact(&mut data)?;
-    check!(
-        t,
-        data == *b"hello",
-        "the data had waited for whoever accepts"
-    );
+    check!(t, data == *b"hello", "the data had waited for whoever accepts");
     Ok(())
 }
 
@@ -127,12 +107,7 @@ fn both_buffers_fill_then_eagain(t: &mut Trial) -> Result {
     let (sender, receiver) = net::tcp_pair()?;
     sender.set_nonblocking(true)?;
 
-    let Queues {
-        sent,
-        waiting,
-        unacked,
-        full,
-    } = fill_both(t, &sender, &receiver)?;
+    let Queues { sent, waiting, unacked, full } = fill_both(t, &sender, &receiver)?;
     check!(
         t,
         waiting + unacked == sent,
@@ -142,8 +117,5 @@ fn both_buffers_fill_then_eagain(t: &mut Trial) -> Result {
     check!(t, waiting > 0, "the receiver's kernel keeps a part");
     check!(t, unacked > 0, "the sender's kernel keeps the rest");
     t.measure("bytes that send took", f64::from(u32::try_from(sent)?))?;
-    t.measure(
-        "of them at the receiver",
-        f64::from(u32::try_from(waiting)?),
-    )
+    t.measure("of them at the receiver", f64::from(u32::try_from(waiting)?))
 }

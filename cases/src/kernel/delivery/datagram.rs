@@ -15,17 +15,13 @@ use nix::sys::socket::{MsgFlags, send};
 #[case(man = ["udp(7)", "send(2)"], notes = ["S43", "S46"], strength = Implementation)]
 fn udp_drops_silently(t: &mut Trial) -> Result {
     const SENT: u8 = 60;
-    let (sender, receiver) = (
-        UdpSocket::bind("127.0.0.1:0")?,
-        UdpSocket::bind("127.0.0.1:0")?,
-    );
+    let (sender, receiver) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
     sender.connect(receiver.local_addr()?)?;
     nix::sys::socket::setsockopt(&receiver, nix::sys::socket::sockopt::RcvBuf, &8192)?;
     net::stay_on_this_cpu()?;
 
-    let taken = (0..SENT)
-        .filter(|number| matches!(sender.send(&[*number; 1000]), Ok(1000)))
-        .count();
+    let taken =
+        (0..SENT).filter(|number| matches!(sender.send(&[*number; 1000]), Ok(1000))).count();
     check!(t, taken == usize::from(SENT), "every send succeeds");
     net::barrier()?;
     receiver.set_nonblocking(true)?;
@@ -36,11 +32,7 @@ fn udp_drops_silently(t: &mut Trial) -> Result {
     }
     check!(t, kept.len() < taken, "datagrams are missing");
     let first: Vec<u8> = (0..SENT).take(kept.len()).collect();
-    check!(
-        t,
-        kept == first,
-        "those that came while there was room are there, in order"
-    );
+    check!(t, kept == first, "those that came while there was room are there, in order");
     let told = (net::take_error(&sender)?, net::take_error(&receiver)?);
     check!(t, told == (None, None), "nobody is told of the others");
     t.measure("datagrams kept", f64::from(u32::try_from(kept.len())?))
@@ -70,11 +62,7 @@ fn udp_hears_of_a_closed_port_one_call_late(t: &mut Trial) -> Result {
         send() == Err(ErrorKind::ConnectionRefused),
         "the second send fails for the sake of the first"
     );
-    check!(
-        t,
-        send() == Ok(1),
-        "the third succeeds: the error was used up"
-    );
+    check!(t, send() == Ok(1), "the third succeeds: the error was used up");
     Ok(())
 }
 
@@ -84,29 +72,15 @@ fn unix_datagrams_wait_for_room(t: &mut Trial) -> Result {
     let (sender, receiver) = UnixDatagram::pair()?;
     let mut taken = 0_u32;
     let refused = loop {
-        match send(
-            sender.as_raw_fd(),
-            &taken.to_ne_bytes(),
-            MsgFlags::MSG_DONTWAIT,
-        ) {
+        match send(sender.as_raw_fd(), &taken.to_ne_bytes(), MsgFlags::MSG_DONTWAIT) {
             Ok(_) => taken += 1,
             Err(error) => break error,
         }
     };
-    check!(
-        t,
-        refused == Errno::EAGAIN,
-        "with MSG_DONTWAIT, a full buffer refuses"
-    );
+    check!(t, refused == Errno::EAGAIN, "with MSG_DONTWAIT, a full buffer refuses");
     let last = taken.to_ne_bytes();
-    let job = t.spawn("sender", move || {
-        Ok(send(sender.as_raw_fd(), &last, MsgFlags::empty())?)
-    })?;
-    check!(
-        t,
-        job.sleeps_in(t, Call::SEND)?,
-        "without it, the sender sleeps"
-    );
+    let job = t.spawn("sender", move || Ok(send(sender.as_raw_fd(), &last, MsgFlags::empty())?))?;
+    check!(t, job.sleeps_in(t, Call::SEND)?, "without it, the sender sleeps");
 
     let mut kept = Vec::new();
     for _ in 0..=taken {
@@ -115,10 +89,6 @@ fn unix_datagrams_wait_for_room(t: &mut Trial) -> Result {
         kept.push(u32::from_ne_bytes(datagram));
     }
     check!(t, job.join()? == 4, "once there is room it goes on");
-    check!(
-        t,
-        kept == (0..=taken).collect::<Vec<_>>(),
-        "and all datagrams are received, in order"
-    );
+    check!(t, kept == (0..=taken).collect::<Vec<_>>(), "and all datagrams are received, in order");
     Ok(())
 }

@@ -33,21 +33,13 @@ fn half_close(t: &mut Trial) -> Result {
 
     let mut question = String::new();
     server.read_to_string(&mut question)?;
-    check!(
-        t,
-        question == "question",
-        "the server reads to the end of the stream"
-    );
+    check!(t, question == "question", "the server reads to the end of the stream");
     // What the server still sends also acknowledges the end of the client's stream.
     server.write_all(b"answer")?;
     let state = |socket: &TcpStream| -> Result<u8> { Ok(net::tcp_info(socket)?.tcpi_state) };
     let halves =
         t.eventually(|| Ok((state(&client)?, state(&server)?) == (FIN_WAIT2, CLOSE_WAIT)))?;
-    check!(
-        t,
-        halves,
-        "the connection is half closed: FIN_WAIT2 and CLOSE_WAIT"
-    );
+    check!(t, halves, "the connection is half closed: FIN_WAIT2 and CLOSE_WAIT");
     drop(server);
     let mut answer = String::new();
     client.read_to_string(&mut answer)?;
@@ -61,29 +53,13 @@ fn half_close(t: &mut Trial) -> Result {
 fn the_first_send_after_the_peer_closed_succeeds(t: &mut Trial) -> Result {
     let (mut client, server) = net::tcp_pair()?;
     drop(server);
-    check!(
-        t,
-        client.read(&mut [0])? == 0,
-        "the end of the peer's stream has come"
-    );
+    check!(t, client.read(&mut [0])? == 0, "the end of the peer's stream has come");
 
-    check!(
-        t,
-        client.write(b"a")? == 1,
-        "the first send succeeds, to nobody"
-    );
+    check!(t, client.write(b"a")? == 1, "the first send succeeds, to nobody");
     let reset = t.eventually(|| Ok(net::tcp_info(&client)?.tcpi_state == CLOSE))?;
-    check!(
-        t,
-        reset,
-        "it is answered by a reset, which ends the connection"
-    );
+    check!(t, reset, "it is answered by a reset, which ends the connection");
     let next = client.write(b"b").map_err(|error| error.kind());
-    check!(
-        t,
-        next == Err(ErrorKind::BrokenPipe),
-        "the next send fails with EPIPE"
-    );
+    check!(t, next == Err(ErrorKind::BrokenPipe), "the next send fails with EPIPE");
     Ok(())
 }
 
@@ -96,9 +72,7 @@ fn epipe_comes_with_sigpipe_unless_msg_nosignal(t: &mut Trial) -> Result {
             signal::default_action(Signal::SIGPIPE)?;
             let (sender, receiver) = UnixStream::pair()?;
             drop(receiver);
-            Ok(i32::from(
-                send(sender.as_raw_fd(), b"a", flags) != Err(Errno::EPIPE),
-            ))
+            Ok(i32::from(send(sender.as_raw_fd(), b"a", flags) != Err(Errno::EPIPE)))
         })?;
         let end = child.wait()?;
         Ok((child, end))

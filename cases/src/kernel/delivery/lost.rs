@@ -31,11 +31,7 @@ fn acknowledged_data_dies_with_its_receiver(t: &mut Trial) -> Result {
 
     check!(t, sender.write(b"hello")? == 5, "send takes all bytes");
     let acknowledged = t.eventually(|| Ok(net::unacked(&sender)? == 0))?;
-    check!(
-        t,
-        acknowledged,
-        "and the receiver's kernel acknowledges them"
-    );
+    check!(t, acknowledged, "and the receiver's kernel acknowledges them");
     kill(child.pid, Signal::SIGKILL)?;
     let killed = child.wait()? == WaitStatus::Signaled(child.pid, Signal::SIGKILL, false);
     check!(t, killed, "the process is killed before it reads");
@@ -92,18 +88,10 @@ fn a_reset_keeps_what_has_arrived(t: &mut Trial) -> Result {
     check!(t, heard, "the reset arrives: POLLERR and POLLHUP");
 
     let mut data = [0; 8];
-    check!(
-        t,
-        receiver.read(&mut data)? == 4,
-        "the data from before the reset is still there"
-    );
+    check!(t, receiver.read(&mut data)? == 4, "the data from before the reset is still there");
     check!(t, data[..4] == *b"data", "and whole");
     let then = receiver.read(&mut data).map_err(|error| error.kind());
-    check!(
-        t,
-        then == Err(ErrorKind::ConnectionReset),
-        "then the reset is reported"
-    );
+    check!(t, then == Err(ErrorKind::ConnectionReset), "then the reset is reported");
     Ok(())
 }
 
@@ -130,11 +118,7 @@ fn close_with_unread_data_drops_what_was_to_be_sent(t: &mut Trial) -> Result {
             Err(error) => break Some(error.kind()),
         }
     };
-    check!(
-        t,
-        end == Some(ErrorKind::ConnectionReset),
-        "the stream ends with a reset"
-    );
+    check!(t, end == Some(ErrorKind::ConnectionReset), "the stream ends with a reset");
     check!(t, arrived < sent, "and short of what send had taken");
     Ok(())
 }
@@ -150,16 +134,8 @@ fn so_error_is_used_up_by_reading_it(t: &mut Trial) -> Result {
     let heard = t.eventually(|| Ok(poll_now(&receiver, POLLIN)?.contains(POLLERR | POLLHUP)))?;
     check!(t, heard, "the reset arrives");
 
-    check!(
-        t,
-        net::take_error(&receiver)? == Some(Errno::ECONNRESET),
-        "the first look tells of it"
-    );
-    check!(
-        t,
-        net::take_error(&receiver)? == None,
-        "the second finds nothing"
-    );
+    check!(t, net::take_error(&receiver)? == Some(Errno::ECONNRESET), "the first look tells of it");
+    check!(t, net::take_error(&receiver)? == None, "the second finds nothing");
     check!(t, receiver.read(&mut [0; 8])? == 4, "the data is there");
     check!(
         t,

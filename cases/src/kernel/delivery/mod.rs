@@ -24,10 +24,7 @@ impl Child {
     /// Forks; the child exits with what `work` returns, or with 101 if that is an error.
     fn new(work: impl FnOnce() -> Result<i32>) -> Result<Child> {
         let pid = process::fork(|| work().unwrap_or(101))?;
-        Ok(Child {
-            pid,
-            ended: Cell::new(false),
-        })
+        Ok(Child { pid, ended: Cell::new(false) })
     }
 
     /// Waits until it has stopped or ended.
@@ -50,14 +47,7 @@ impl Drop for Child {
 
 /// Ends a connection with a reset: `SO_LINGER` with a time of zero, then `close` (socket(7)).
 fn reset(stream: TcpStream) -> Result {
-    setsockopt(
-        &stream,
-        sockopt::Linger,
-        &nix::libc::linger {
-            l_onoff: 1,
-            l_linger: 0,
-        },
-    )?;
+    setsockopt(&stream, sockopt::Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 })?;
     drop(stream);
     Ok(())
 }

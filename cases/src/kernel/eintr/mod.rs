@@ -29,12 +29,7 @@ fn wait(
     sleep: impl FnOnce() -> nix::Result<()> + Send + 'static,
     feed: impl Fn() -> nix::Result<()> + 'static,
 ) -> Wait {
-    Wait {
-        name,
-        call,
-        sleep: Box::new(sleep),
-        feed: Box::new(feed),
-    }
+    Wait { name, call, sleep: Box::new(sleep), feed: Box::new(feed) }
 }
 
 /// Calls that move data or connections, which `SA_RESTART` concerns.
@@ -102,18 +97,8 @@ fn multiplexers() -> Result<Vec<Wait>> {
     let epoll = Epoll::watching(&reader, EPOLLIN)?;
     let nothing = || Ok(());
     Ok(vec![
-        wait(
-            "poll",
-            Call::POLL,
-            move || poll_wait(&polled, POLLIN).map(drop),
-            nothing,
-        ),
-        wait(
-            "select",
-            Call::SELECT,
-            move || select_one(selected.as_raw_fd()),
-            nothing,
-        ),
+        wait("poll", Call::POLL, move || poll_wait(&polled, POLLIN).map(drop), nothing),
+        wait("select", Call::SELECT, move || select_one(selected.as_raw_fd()), nothing),
         wait(
             "epoll_wait",
             Call::EPOLL_WAIT,
@@ -123,20 +108,12 @@ fn multiplexers() -> Result<Vec<Wait>> {
                 Ok(())
             },
         ),
-        wait(
-            "nanosleep",
-            Call::NANOSLEEP,
-            || nanosleep(Duration::from_hours(1)),
-            nothing,
-        ),
+        wait("nanosleep", Call::NANOSLEEP, || nanosleep(Duration::from_hours(1)), nothing),
     ])
 }
 
 /// Waits in select until `number` is readable.
 fn select_one(number: i32) -> nix::Result<()> {
-    let sets = Sets {
-        read: vec![number],
-        ..Sets::default()
-    };
+    let sets = Sets { read: vec![number], ..Sets::default() };
     select(number + 1, &sets, None).returned.map(drop)
 }

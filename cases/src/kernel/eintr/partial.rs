@@ -17,9 +17,7 @@ fn write_returns_what_it_wrote(t: &mut Trial) -> Result {
         take_notes_of(SIGNAL as i32, restart)?;
         let (reader, writer) = std::io::pipe()?;
         let capacity = usize::try_from(fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096))?)?;
-        let job = t.spawn("write", move || {
-            Ok(write(&writer, &vec![0; 2 * capacity + 1]))
-        })?;
+        let job = t.spawn("write", move || Ok(write(&writer, &vec![0; 2 * capacity + 1])))?;
         check!(
             t,
             job.sleeps_in(t, Call::WRITE)?,
@@ -49,11 +47,7 @@ fn recv_waitall_returns_what_it_got(t: &mut Trial) -> Result {
         let (mut writer, reader) = UnixStream::pair()?;
         let socket = reader.try_clone()?;
         let job = t.spawn("recv", move || {
-            Ok(recv(
-                socket.as_raw_fd(),
-                &mut [0; 10],
-                MsgFlags::MSG_WAITALL,
-            ))
+            Ok(recv(socket.as_raw_fd(), &mut [0; 10], MsgFlags::MSG_WAITALL))
         })?;
         check!(
             t,
@@ -66,11 +60,7 @@ fn recv_waitall_returns_what_it_got(t: &mut Trial) -> Result {
             t.eventually(|| Ok(net::unread(&reader)? == 0))?,
             "SA_RESTART {restart}: it takes three"
         );
-        check!(
-            t,
-            job.sleeps_in(t, Call::RECV)?,
-            "SA_RESTART {restart}: and waits for the rest"
-        );
+        check!(t, job.sleeps_in(t, Call::RECV)?, "SA_RESTART {restart}: and waits for the rest");
         job.signal(SIGNAL)?;
         check!(
             t,

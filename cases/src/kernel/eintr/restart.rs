@@ -11,13 +11,7 @@ use super::{SIGNAL, Wait, multiplexers, transfers, wait};
 
 /// Sends the signal to a thread that sleeps in the call, and expects EINTR.
 fn is_interrupted(t: &mut Trial, waits: Vec<Wait>) -> Result {
-    for Wait {
-        name,
-        call,
-        sleep,
-        feed,
-    } in waits
-    {
+    for Wait { name, call, sleep, feed } in waits {
         let job = t.spawn(name, move || Ok(sleep()))?;
         check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps");
         job.signal(SIGNAL)?;
@@ -45,35 +39,14 @@ fn without_the_flag_all_end_in_eintr(t: &mut Trial) -> Result {
 #[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers", "sigaction(2), SA_RESTART"], strength = Documented)]
 fn restarts_transfers(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, true)?;
-    for (
-        before,
-        Wait {
-            name,
-            call,
-            sleep,
-            feed,
-        },
-    ) in (0..).zip(transfers()?)
-    {
+    for (before, Wait { name, call, sleep, feed }) in (0..).zip(transfers()?) {
         let job = t.spawn(name, move || Ok(sleep()))?;
         check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps");
         job.signal(SIGNAL)?;
-        check!(
-            t,
-            t.eventually(|| Ok(handled() == before + 1))?,
-            "{name}: the handler runs"
-        );
-        check!(
-            t,
-            job.sleeps_in(t, call)?,
-            "{name}: the thread sleeps in the call again"
-        );
+        check!(t, t.eventually(|| Ok(handled() == before + 1))?, "{name}: the handler runs");
+        check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps in the call again");
         feed()?;
-        check!(
-            t,
-            job.join_soon(t)? == Some(Ok(())),
-            "{name}: the call succeeds"
-        );
+        check!(t, job.join_soon(t)? == Some(Ok(())), "{name}: the call succeeds");
         drop(feed);
     }
     Ok(())
@@ -98,11 +71,7 @@ fn flag_restarts_everything(t: &mut Trial) -> Result {
     let (reader, mut writer) = std::io::pipe()?;
     let polled = reader.try_clone()?;
     let job = t.spawn("poll", move || Ok(poll_wait(&polled, POLLIN)))?;
-    check!(
-        t,
-        job.sleeps_in(t, Call::POLL)?,
-        "the thread sleeps in poll"
-    );
+    check!(t, job.sleeps_in(t, Call::POLL)?, "the thread sleeps in poll");
     job.signal(SIGNAL)?;
     t.eventually(|| Ok(handled() == 1))?;
     writer.write_all(b"!")?;
@@ -130,12 +99,7 @@ fn never_restarts_sockets_with_a_timeout(t: &mut Trial) -> Result {
             let _keep = &client;
             Ok(())
         }),
-        wait(
-            "accept",
-            Call::ACCEPT,
-            move || accept(listener.as_raw_fd()).map(drop),
-            || Ok(()),
-        ),
+        wait("accept", Call::ACCEPT, move || accept(listener.as_raw_fd()).map(drop), || Ok(())),
     ];
     is_interrupted(t, waits)
 }
@@ -153,17 +117,9 @@ fn connect_goes_on_in_the_background(t: &mut Trial) -> Result {
     let socket = net::tcp_socket()?;
     let number = socket.as_raw_fd();
     let job = t.spawn("connect", move || Ok(connect(number, &address)))?;
-    check!(
-        t,
-        job.sleeps_in(t, Call::CONNECT)?,
-        "the queue is full, and connect sleeps"
-    );
+    check!(t, job.sleeps_in(t, Call::CONNECT)?, "the queue is full, and connect sleeps");
     job.signal(SIGNAL)?;
-    check!(
-        t,
-        job.join_soon(t)? == Some(Err(Errno::EINTR)),
-        "the signal ends the call with EINTR"
-    );
+    check!(t, job.join_soon(t)? == Some(Err(Errno::EINTR)), "the signal ends the call with EINTR");
     net::set_nonblocking(&socket, true)?;
     check!(
         t,

@@ -40,10 +40,7 @@ fn stopped_and_continued(t: &mut Trial, call: Call) -> Result<(Crew, std::io::Pi
     kill(pid, Signal::SIGCONT)?;
     let continued = waitpid(pid, Some(WaitPidFlag::WCONTINUED))?;
     if (stopped, continued)
-        != (
-            WaitStatus::Stopped(pid, Signal::SIGSTOP),
-            WaitStatus::Continued(pid),
-        )
+        != (WaitStatus::Stopped(pid, Signal::SIGSTOP), WaitStatus::Continued(pid))
     {
         return Err(Stop::error(format!(
             "the process was not stopped and continued: {stopped:?}, {continued:?}"
@@ -56,19 +53,11 @@ fn stopped_and_continued(t: &mut Trial, call: Call) -> Result<(Crew, std::io::Pi
 #[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], strength = Documented)]
 fn interrupts_epoll_wait(t: &mut Trial) -> Result {
     let (crew, mut writer) = stopped_and_continued(t, Call::EPOLL_WAIT)?;
-    check!(
-        t,
-        t.eventually(|| Ok(crew.counts()?.returned == [1]))?,
-        "epoll_wait fails with EINTR"
-    );
+    check!(t, t.eventually(|| Ok(crew.counts()?.returned == [1]))?, "epoll_wait fails with EINTR");
     crew.settle(t)?;
     writer.write_all(b"!")?;
     crew.wait_for(1)?;
-    check!(
-        t,
-        crew.counts()?.returned == [1],
-        "called again, it waits for data as before"
-    );
+    check!(t, crew.counts()?.returned == [1], "called again, it waits for data as before");
     Ok(())
 }
 
@@ -99,10 +88,6 @@ fn does_not_interrupt_poll_and_select(t: &mut Trial) -> Result {
 fn no_handler_no_eintr(t: &mut Trial) -> Result {
     let (crew, _writer) = stopped_and_continued(t, Call::EPOLL_WAIT)?;
     crew.settle(t)?;
-    check!(
-        t,
-        crew.counts()?.returned == [0],
-        "epoll_wait was not interrupted"
-    );
+    check!(t, crew.counts()?.returned == [0], "epoll_wait was not interrupted");
     Ok(())
 }

@@ -9,17 +9,9 @@ fn silent_until_new_data(t: &mut Trial) -> Result {
     let epoll = Epoll::watching(&reader, EPOLLIN | EPOLLET)?;
 
     writer.write_all(b"ab")?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "the arrival is reported once"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLIN], "the arrival is reported once");
     reader.read_exact(&mut [0])?;
-    check!(
-        t,
-        epoll.ready_now()? == [],
-        "one byte is left unread, and nothing is reported"
-    );
+    check!(t, epoll.ready_now()? == [], "one byte is left unread, and nothing is reported");
     writer.write_all(b"c")?;
     check!(t, epoll.ready_now()? == [EPOLLIN], "new data is a new edge");
     Ok(())

@@ -18,23 +18,15 @@ fn fails_without_sleeping(t: &mut Trial) -> Result {
     for (kind, writer, reader) in &streams {
         net::set_nonblocking(writer, true)?;
         net::set_nonblocking(reader, true)?;
-        calls.push((
-            format!("read, {kind}"),
-            Box::new(move || read(reader, &mut [0; 8]).map(drop)),
-        ));
+        calls
+            .push((format!("read, {kind}"), Box::new(move || read(reader, &mut [0; 8]).map(drop))));
         if *kind != "TCP" {
             // What was sent over TCP may yet be acknowledged, and so make room.
-            calls.push((
-                format!("write, {kind}"),
-                Box::new(move || write(writer, b"!").map(drop)),
-            ));
+            calls.push((format!("write, {kind}"), Box::new(move || write(writer, b"!").map(drop))));
         }
     }
     net::set_nonblocking(&listener, true)?;
-    calls.push((
-        "accept".to_owned(),
-        Box::new(|| accept(listener.as_raw_fd()).map(drop)),
-    ));
+    calls.push(("accept".to_owned(), Box::new(|| accept(listener.as_raw_fd()).map(drop))));
     for (name, call) in calls {
         if name.starts_with("write") {
             while call().is_ok() {}
@@ -45,11 +37,7 @@ fn fails_without_sleeping(t: &mut Trial) -> Result {
             "{name}: there is nothing to do, and the call says so"
         );
         let always = sleeps_of(&call, Err(Errno::EAGAIN))?;
-        check!(
-            t,
-            always == (true, 0),
-            "{name}: a hundred such calls do not sleep once"
-        );
+        check!(t, always == (true, 0), "{name}: a hundred such calls do not sleep once");
     }
     Ok(())
 }
@@ -65,11 +53,7 @@ fn dontwait_is_for_one_call(t: &mut Trial) -> Result {
             let first = received(MsgFlags::MSG_DONTWAIT);
             Ok((first, received(MsgFlags::empty())))
         })?;
-        check!(
-            t,
-            job.sleeps_in(t, Call::RECV)?,
-            "{kind}: the second of the two calls sleeps"
-        );
+        check!(t, job.sleeps_in(t, Call::RECV)?, "{kind}: the second of the two calls sleeps");
         write(&writer, b"late")?;
         check!(
             t,

@@ -23,11 +23,7 @@ fn is_in_progress_then_done(t: &mut Trial) -> Result {
         poll_wait(&client, POLLOUT)? == POLLOUT,
         "the socket becomes writable, with no error"
     );
-    check!(
-        t,
-        net::take_error(&client)?.is_none(),
-        "SO_ERROR says that it succeeded"
-    );
+    check!(t, net::take_error(&client)?.is_none(), "SO_ERROR says that it succeeded");
     check!(
         t,
         TcpStream::from(client).peer_addr()? == listener.local_addr()?,
@@ -80,16 +76,8 @@ fn refused_is_told_by_so_error(t: &mut Trial) -> Result {
     let everything = POLLIN | POLLOUT | POLLERR | POLLHUP;
     let refused = t.eventually(|| Ok(poll_now(&client, POLLIN | POLLOUT)? == everything))?;
     check!(t, refused, "the refusal makes it {everything:?}");
-    check!(
-        t,
-        net::take_error(&client)? == Some(Errno::ECONNREFUSED),
-        "SO_ERROR tells the reason"
-    );
-    check!(
-        t,
-        net::take_error(&client)?.is_none(),
-        "and has forgotten it once it was read"
-    );
+    check!(t, net::take_error(&client)? == Some(Errno::ECONNREFUSED), "SO_ERROR tells the reason");
+    check!(t, net::take_error(&client)?.is_none(), "and has forgotten it once it was read");
     Ok(())
 }
 
@@ -98,21 +86,13 @@ fn refused_is_told_by_so_error(t: &mut Trial) -> Result {
 #[case(man = ["connect(2), ERRORS: EAGAIN"], strength = Documented)]
 fn full_unix_queue_is_eagain(t: &mut Trial) -> Result {
     let (listener, address) = net::unix_listener(1)?;
-    let clients = [
-        net::unix_socket()?,
-        net::unix_socket()?,
-        net::unix_socket()?,
-    ];
+    let clients = [net::unix_socket()?, net::unix_socket()?, net::unix_socket()?];
     let mut outcomes = Vec::new();
     for client in &clients {
         net::set_nonblocking(client, true)?;
         outcomes.push(connect(client.as_raw_fd(), &address));
     }
-    check!(
-        t,
-        outcomes == [Ok(()), Ok(()), Err(Errno::EAGAIN)],
-        "a backlog of 1 has room for two"
-    );
+    check!(t, outcomes == [Ok(()), Ok(()), Err(Errno::EAGAIN)], "a backlog of 1 has room for two");
     nix::sys::socket::accept(listener.as_raw_fd())?;
     check!(
         t,

@@ -41,20 +41,10 @@ fn is_shared_across_fork(t: &mut Trial) -> Result {
     let child = process::fork(|| i32::from(net::set_nonblocking(&reader, true).is_err()))?;
     let status = nix::sys::wait::waitpid(child, None)?;
     if status != nix::sys::wait::WaitStatus::Exited(child, 0) {
-        return Err(Stop::error(format!(
-            "the child could not set the flag: {status:?}"
-        )));
+        return Err(Stop::error(format!("the child could not set the flag: {status:?}")));
     }
-    check!(
-        t,
-        nonblocking(&reader)?,
-        "the child has set the flag, and the parent sees it"
-    );
-    check!(
-        t,
-        read(&reader, &mut [0]) == Err(Errno::EAGAIN),
-        "the parent's read does not sleep"
-    );
+    check!(t, nonblocking(&reader)?, "the child has set the flag, and the parent sees it");
+    check!(t, read(&reader, &mut [0]) == Err(Errno::EAGAIN), "the parent's read does not sleep");
     Ok(())
 }
 
@@ -64,16 +54,8 @@ fn is_not_shared_by_a_second_open(t: &mut Trial) -> Result {
     let (reader, _writer) = std::io::pipe()?;
     let second = std::fs::File::open(format!("/proc/self/fd/{}", reader.as_raw_fd()))?;
     net::set_nonblocking(&second, true)?;
-    check!(
-        t,
-        nonblocking(&second)?,
-        "the flag is set on what the second open made"
-    );
-    check!(
-        t,
-        !nonblocking(&reader)?,
-        "what the first one made stays blocking"
-    );
+    check!(t, nonblocking(&second)?, "the flag is set on what the second open made");
+    check!(t, !nonblocking(&reader)?, "what the first one made stays blocking");
     Ok(())
 }
 
@@ -86,10 +68,6 @@ fn is_not_inherited_by_accept(t: &mut Trial) -> Result {
     net::set_nonblocking(&listener, true)?;
     let (accepted, _) = listener.accept()?;
     check!(t, nonblocking(&listener)?, "the listener is nonblocking");
-    check!(
-        t,
-        !nonblocking(&accepted)?,
-        "the socket that it gave birth to is not"
-    );
+    check!(t, !nonblocking(&accepted)?, "the socket that it gave birth to is not");
     Ok(())
 }

@@ -17,10 +17,7 @@ fn sleep_in_spite_of_the_flag(t: &mut Trial) -> Result {
             Ok(match call {
                 Call::POLL => poll_wait(&reader, POLLIN)? == POLLIN,
                 Call::SELECT => {
-                    let sets = Sets {
-                        read: vec![reader.as_raw_fd()],
-                        ..Sets::default()
-                    };
+                    let sets = Sets { read: vec![reader.as_raw_fd()], ..Sets::default() };
                     select(reader.as_raw_fd() + 1, &sets, None).returned? == 1
                 }
                 _ => Epoll::watching(&reader, EPOLLIN)?.wait_one()?.events == EPOLLIN,
@@ -33,12 +30,7 @@ fn sleep_in_spite_of_the_flag(t: &mut Trial) -> Result {
             call.name
         );
         writer.write_all(b"!")?;
-        check!(
-            t,
-            job.join_soon(t)? == Some(true),
-            "{} returns with the arrival",
-            call.name
-        );
+        check!(t, job.join_soon(t)? == Some(true), "{} returns with the arrival", call.name);
     }
     Ok(())
 }
@@ -50,31 +42,15 @@ fn return_at_once_with_zero(t: &mut Trial) -> Result {
     let (reader, _writer) = std::io::pipe()?;
     let number = reader.as_raw_fd();
     let epoll = Epoll::watching(&reader, EPOLLIN)?;
-    let sets = Sets {
-        read: vec![number],
-        ..Sets::default()
-    };
+    let sets = Sets { read: vec![number], ..Sets::default() };
     let waits: [(&str, Attempt<i32>); 3] = [
-        (
-            "poll",
-            Box::new(|| poll_entries(&mut [Entry::new(number, POLLIN)], 0)),
-        ),
-        (
-            "select",
-            Box::new(|| select(number + 1, &sets, Some(Duration::ZERO)).returned),
-        ),
-        (
-            "epoll_wait",
-            Box::new(|| Ok(i32::try_from(epoll.wait(8, 0)?.len()).unwrap_or(-1))),
-        ),
+        ("poll", Box::new(|| poll_entries(&mut [Entry::new(number, POLLIN)], 0))),
+        ("select", Box::new(|| select(number + 1, &sets, Some(Duration::ZERO)).returned)),
+        ("epoll_wait", Box::new(|| Ok(i32::try_from(epoll.wait(8, 0)?.len()).unwrap_or(-1)))),
     ];
     for (name, wait) in waits {
         let always = sleeps_of(&wait, Ok(0))?;
-        check!(
-            t,
-            always == (true, 0),
-            "{name}: a hundred calls return 0 and do not sleep once"
-        );
+        check!(t, always == (true, 0), "{name}: a hundred calls return 0 and do not sleep once");
     }
     Ok(())
 }

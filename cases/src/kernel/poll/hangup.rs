@@ -13,11 +13,7 @@ const ALL: PollFlags = POLLIN.union(POLLOUT).union(POLLRDHUP);
 #[case(man = ["poll(2), POLLRDHUP"], kernel = ["tcp_poll"], since = "2.6.17", strength = Implementation)]
 fn tcp_peer_close_is_rdhup(t: &mut Trial) -> Result {
     let (peer, socket) = net::tcp_pair()?;
-    check!(
-        t,
-        poll_now(&socket, ALL)? == POLLOUT,
-        "at first the socket is writable only"
-    );
+    check!(t, poll_now(&socket, ALL)? == POLLOUT, "at first the socket is writable only");
     drop(peer);
     check!(
         t,
@@ -38,11 +34,7 @@ fn tcp_both_directions_are_hup(t: &mut Trial) -> Result {
     let (peer, socket) = net::tcp_pair()?;
     peer.shutdown(Shutdown::Write)?;
     poll_wait(&socket, POLLRDHUP)?;
-    check!(
-        t,
-        !poll_now(&socket, ALL)?.contains(POLLHUP),
-        "the peer alone has shut its direction"
-    );
+    check!(t, !poll_now(&socket, ALL)?.contains(POLLHUP), "the peer alone has shut its direction");
     socket.shutdown(Shutdown::Write)?;
     check!(
         t,
@@ -61,16 +53,8 @@ fn tcp_both_directions_are_hup(t: &mut Trial) -> Result {
 fn hup_tells_of_a_closed_tcp_peer(t: &mut Trial) -> Result {
     let (peer, mut socket) = net::tcp_pair()?;
     drop(peer);
-    check!(
-        t,
-        socket.read(&mut [0; 8])? == 0,
-        "the peer has closed, as read says"
-    );
-    check!(
-        t,
-        poll_now(&socket, POLLIN)? == POLLIN | POLLHUP,
-        "poll reports a hang-up"
-    );
+    check!(t, socket.read(&mut [0; 8])? == 0, "the peer has closed, as read says");
+    check!(t, poll_now(&socket, POLLIN)? == POLLIN | POLLHUP, "poll reports a hang-up");
     Ok(())
 }
 
@@ -106,10 +90,6 @@ fn pipe_hangup_leaves_its_data(t: &mut Trial) -> Result {
         "the writer is gone, its data is not"
     );
     reader.read_exact(&mut [0; 4])?;
-    check!(
-        t,
-        poll_now(&reader, POLLIN)? == POLLHUP,
-        "nothing is left but the hang-up"
-    );
+    check!(t, poll_now(&reader, POLLIN)? == POLLHUP, "nothing is left but the hang-up");
     Ok(())
 }

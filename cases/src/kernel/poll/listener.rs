@@ -8,15 +8,9 @@ use harness::prelude::*;
 fn is_readable_while_a_connection_waits(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     let nothing = PollFlags::empty();
-    check!(
-        t,
-        poll_now(&listener, POLLIN | POLLOUT)? == nothing,
-        "nobody has connected"
-    );
-    let _clients = [
-        TcpStream::connect(listener.local_addr()?)?,
-        TcpStream::connect(listener.local_addr()?)?,
-    ];
+    check!(t, poll_now(&listener, POLLIN | POLLOUT)? == nothing, "nobody has connected");
+    let _clients =
+        [TcpStream::connect(listener.local_addr()?)?, TcpStream::connect(listener.local_addr()?)?];
     for waiting in [2, 1] {
         check!(
             t,
@@ -25,11 +19,7 @@ fn is_readable_while_a_connection_waits(t: &mut Trial) -> Result {
         );
         listener.accept()?;
     }
-    check!(
-        t,
-        poll_now(&listener, POLLIN | POLLOUT)? == nothing,
-        "all are accepted"
-    );
+    check!(t, poll_now(&listener, POLLIN | POLLOUT)? == nothing, "all are accepted");
     Ok(())
 }
 
@@ -38,12 +28,7 @@ fn is_readable_while_a_connection_waits(t: &mut Trial) -> Result {
 #[case(man = ["tcp(7), TCP_DEFER_ACCEPT"], kernel = ["tcp_check_req"], since = "2.4", strength = Documented)]
 fn waits_for_data_if_deferred(t: &mut Trial) -> Result {
     let listener = net::listener()?;
-    net::set_option(
-        &listener,
-        nix::libc::IPPROTO_TCP,
-        nix::libc::TCP_DEFER_ACCEPT,
-        30,
-    )?;
+    net::set_option(&listener, nix::libc::IPPROTO_TCP, nix::libc::TCP_DEFER_ACCEPT, 30)?;
     net::stay_on_this_cpu()?;
     let mut client = net::connect(listener.local_addr()?)?;
     net::barrier()?;
@@ -64,10 +49,6 @@ fn waits_for_data_if_deferred(t: &mut Trial) -> Result {
         "its data makes the listener readable"
     );
     let (accepted, _) = listener.accept()?;
-    check!(
-        t,
-        net::unread(&accepted)? == 5,
-        "the data is there when the connection is accepted"
-    );
+    check!(t, net::unread(&accepted)? == 5, "the data is there when the connection is accepted");
     Ok(())
 }

@@ -10,42 +10,18 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 #[case(man = ["poll(2)"], strength = Documented)]
 fn writes_revents_only(t: &mut Trial) -> Result {
     let ((idle, _keep), (mut ready, mut writer)) = (std::io::pipe()?, std::io::pipe()?);
-    let mut entries = [
-        Entry::new(idle.as_raw_fd(), POLLIN),
-        Entry::new(ready.as_raw_fd(), POLLIN),
-    ];
+    let mut entries = [Entry::new(idle.as_raw_fd(), POLLIN), Entry::new(ready.as_raw_fd(), POLLIN)];
     let expected = |first, second| {
-        [
-            Entry {
-                revents: first,
-                ..entries[0]
-            },
-            Entry {
-                revents: second,
-                ..entries[1]
-            },
-        ]
+        [Entry { revents: first, ..entries[0] }, Entry { revents: second, ..entries[1] }]
     };
     let (nothing, one) = (PollFlags::empty(), expected(PollFlags::empty(), POLLIN));
     let none = expected(nothing, nothing);
     writer.write_all(b"!")?;
-    check!(
-        t,
-        poll_entries(&mut entries, 0)? == 1,
-        "one of two pipes is ready"
-    );
+    check!(t, poll_entries(&mut entries, 0)? == 1, "one of two pipes is ready");
     check!(t, entries == one, "it is the second one");
     ready.read_exact(&mut [0])?;
-    check!(
-        t,
-        poll_entries(&mut entries, 0)? == 0,
-        "the same array again: none is ready any more"
-    );
-    check!(
-        t,
-        entries == none,
-        "and what was written before is overwritten"
-    );
+    check!(t, poll_entries(&mut entries, 0)? == 0, "the same array again: none is ready any more");
+    check!(t, entries == none, "and what was written before is overwritten");
     Ok(())
 }
 
@@ -73,10 +49,8 @@ fn skips_negative_descriptors(t: &mut Trial) -> Result {
 fn reports_a_closed_descriptor(t: &mut Trial) -> Result {
     let (reader, _writer) = std::io::pipe()?;
     let closed = reader.try_clone()?.as_raw_fd();
-    let mut entries = [
-        Entry::new(reader.as_raw_fd(), POLLIN),
-        Entry::new(closed, PollFlags::empty()),
-    ];
+    let mut entries =
+        [Entry::new(reader.as_raw_fd(), POLLIN), Entry::new(closed, PollFlags::empty())];
     check!(
         t,
         poll_entries(&mut entries, -1)? == 1,
@@ -101,11 +75,7 @@ fn reports_hangup_and_error_unasked(t: &mut Trial) -> Result {
         "both ends are open, and there is nothing to report"
     );
     drop(writer);
-    check!(
-        t,
-        poll_now(&reader, nothing)? == POLLHUP,
-        "the pipe has no writer any more"
-    );
+    check!(t, poll_now(&reader, nothing)? == POLLHUP, "the pipe has no writer any more");
     let (reader, writer) = std::io::pipe()?;
     check!(
         t,
@@ -113,11 +83,7 @@ fn reports_hangup_and_error_unasked(t: &mut Trial) -> Result {
         "both ends are open, and there is nothing to report"
     );
     drop(reader);
-    check!(
-        t,
-        poll_now(&writer, nothing)? == POLLERR,
-        "the pipe has no reader any more"
-    );
+    check!(t, poll_now(&writer, nothing)? == POLLERR, "the pipe has no reader any more");
     Ok(())
 }
 
@@ -133,10 +99,6 @@ fn refuses_more_entries_than_rlimit(t: &mut Trial) -> Result {
         poll_entries(&mut entries[..16], 0) == Ok(0),
         "sixteen entries are as many as there may be descriptors"
     );
-    check!(
-        t,
-        poll_entries(&mut entries, 0) == Err(Errno::EINVAL),
-        "seventeen are too many"
-    );
+    check!(t, poll_entries(&mut entries, 0) == Err(Errno::EINVAL), "seventeen are too many");
     Ok(())
 }

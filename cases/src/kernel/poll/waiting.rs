@@ -9,16 +9,12 @@ use harness::prelude::*;
 /// poll reports that one and no other.
 #[case(man = ["poll(2)"], notes = ["S13"], strength = Documented)]
 fn one_thread_watches_many(t: &mut Trial) -> Result {
-    let mut pipes = (0..16)
-        .map(|_| std::io::pipe())
-        .collect::<std::io::Result<Vec<_>>>()?;
+    let mut pipes = (0..16).map(|_| std::io::pipe()).collect::<std::io::Result<Vec<_>>>()?;
     let numbers: Vec<i32> = pipes.iter().map(|(reader, _)| reader.as_raw_fd()).collect();
     let crew = t.threads(1, Call::POLL, move |worker| {
         loop {
-            let mut entries: Vec<Entry> = numbers
-                .iter()
-                .map(|number| Entry::new(*number, POLLIN))
-                .collect();
+            let mut entries: Vec<Entry> =
+                numbers.iter().map(|number| Entry::new(*number, POLLIN)).collect();
             let ready = poll_entries(&mut entries, -1)?;
             worker.returned();
             for entry in entries.iter().filter(|entry| entry.revents == POLLIN) {
@@ -51,10 +47,7 @@ fn one_thread_watches_many(t: &mut Trial) -> Result {
 fn timeout_is_never_early(t: &mut Trial) -> Result {
     let (reader, _writer) = std::io::pipe()?;
     let (number, epoll) = (reader.as_raw_fd(), Epoll::watching(&reader, EPOLLIN)?);
-    let sets = Sets {
-        read: vec![number],
-        ..Sets::default()
-    };
+    let sets = Sets { read: vec![number], ..Sets::default() };
     for milliseconds in [1, 2, 3] {
         let limit = Duration::from_millis(milliseconds);
         let timeout = i32::try_from(milliseconds)?;

@@ -11,10 +11,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
 fn reading(read: &[i32]) -> Sets {
-    Sets {
-        read: read.to_vec(),
-        ..Sets::default()
-    }
+    Sets { read: read.to_vec(), ..Sets::default() }
 }
 
 /// select overwrites its sets with the descriptors that are ready, down to empty sets when the
@@ -48,26 +45,10 @@ fn counts_bits_not_descriptors(t: &mut Trial) -> Result {
     let (mut writer, reader) = UnixStream::pair()?;
     writer.write_all(b"!")?;
     let number = reader.as_raw_fd();
-    let both = Sets {
-        read: vec![number],
-        write: vec![number],
-        except: vec![number],
-    };
+    let both = Sets { read: vec![number], write: vec![number], except: vec![number] };
     let selected = select(number + 1, &both, NOW);
-    check!(
-        t,
-        selected.returned == Ok(2),
-        "one socket, in three sets, ready in two of them"
-    );
-    check!(
-        t,
-        selected.sets
-            == Sets {
-                except: vec![],
-                ..both
-            },
-        "the sets say in which two"
-    );
+    check!(t, selected.returned == Ok(2), "one socket, in three sets, ready in two of them");
+    check!(t, selected.sets == Sets { except: vec![], ..both }, "the sets say in which two");
     Ok(())
 }
 
@@ -77,16 +58,9 @@ fn keeps_its_sets_on_error(t: &mut Trial) -> Result {
     let (mut writer, reader) = UnixStream::pair()?;
     writer.write_all(b"!")?;
     let closed = reader.try_clone()?.as_raw_fd();
-    let sets = Sets {
-        write: vec![reader.as_raw_fd()],
-        ..reading(&[reader.as_raw_fd(), closed])
-    };
+    let sets = Sets { write: vec![reader.as_raw_fd()], ..reading(&[reader.as_raw_fd(), closed]) };
     let selected = select(reader.as_raw_fd().max(closed) + 1, &sets, NOW);
-    check!(
-        t,
-        selected.returned == Err(Errno::EBADF),
-        "one of the numbers is not open"
-    );
+    check!(t, selected.returned == Err(Errno::EBADF), "one of the numbers is not open");
     check!(
         t,
         selected.sets == sets,
@@ -106,11 +80,7 @@ fn looks_below_nfds_only(t: &mut Trial) -> Result {
         select(number, &sets, NOW).returned == Ok(0),
         "nfds is the descriptor's number: it is not looked at"
     );
-    check!(
-        t,
-        select(number + 1, &sets, NOW).returned == Ok(1),
-        "nfds is one more: it is ready"
-    );
+    check!(t, select(number + 1, &sets, NOW).returned == Ok(1), "nfds is one more: it is ready");
     Ok(())
 }
 
@@ -139,25 +109,9 @@ fn has_no_fd_setsize_in_the_kernel(t: &mut Trial) -> Result {
 fn always_reports_regular_files(t: &mut Trial) -> Result {
     let file = nix::sys::memfd::memfd_create("empty", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?;
     let number = file.as_raw_fd();
-    let all = Sets {
-        read: vec![number],
-        write: vec![number],
-        except: vec![number],
-    };
+    let all = Sets { read: vec![number], write: vec![number], except: vec![number] };
     let selected = select(number + 1, &all, NOW);
-    check!(
-        t,
-        selected.returned == Ok(2),
-        "an empty file, at its end, is ready"
-    );
-    check!(
-        t,
-        selected.sets
-            == Sets {
-                except: vec![],
-                ..all
-            },
-        "to be read and to be written"
-    );
+    check!(t, selected.returned == Ok(2), "an empty file, at its end, is ready");
+    check!(t, selected.sets == Sets { except: vec![], ..all }, "to be read and to be written");
     Ok(())
 }

@@ -11,10 +11,7 @@ use harness::prelude::*;
 fn tells_what_is_left(t: &mut Trial) -> Result {
     let (reader, mut writer) = std::io::pipe()?;
     let number = reader.as_raw_fd();
-    let sets = Sets {
-        read: vec![number],
-        ..Sets::default()
-    };
+    let sets = Sets { read: vec![number], ..Sets::default() };
     let over = select(number + 1, &sets, Some(Duration::from_millis(2)));
     check!(
         t,
@@ -33,21 +30,9 @@ fn tells_what_is_left(t: &mut Trial) -> Result {
         return Err(Stop::error("select did not return"));
     };
     let left = selected.left.unwrap_or(long);
-    check!(
-        t,
-        selected.returned == Ok(1),
-        "the pipe became ready in time"
-    );
-    check!(
-        t,
-        left <= long.saturating_sub(awake),
-        "at least the 5 ms that it slept are taken off"
-    );
+    check!(t, selected.returned == Ok(1), "the pipe became ready in time");
+    check!(t, left <= long.saturating_sub(awake), "at least the 5 ms that it slept are taken off");
     let most = begin.elapsed() + Duration::from_millis(1);
-    check!(
-        t,
-        left >= long.saturating_sub(most),
-        "and no more than the time that went by"
-    );
+    check!(t, left >= long.saturating_sub(most), "and no more than the time that went by");
     Ok(())
 }

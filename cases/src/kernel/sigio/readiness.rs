@@ -53,11 +53,7 @@ fn setsig_tells_descriptor_and_events(t: &mut Trial) -> Result {
         check!(t, handled(t, count)?, "arrival {count} is signalled");
         let note = signal::last();
         check!(t, note.number == number, "by the signal of F_SETSIG");
-        check!(
-            t,
-            note.fd == reader.as_raw_fd(),
-            "si_fd is the descriptor with the data"
-        );
+        check!(t, note.fd == reader.as_raw_fd(), "si_fd is the descriptor with the data");
         let readable = i64::from((POLLIN | PollFlags::POLLRDNORM).bits());
         check!(t, note.band == readable, "si_band is POLLIN and POLLRDNORM");
     }
@@ -79,11 +75,7 @@ fn every_arrival_is_signalled(t: &mut Trial) -> Result {
     reader.read_exact(&mut [0; 2])?;
     writer.write_all(b"c")?;
     check!(t, handled(t, 3)?, "the third, after all was read");
-    check!(
-        t,
-        signal::handled() == 3,
-        "signals in all: one for each, none for the read"
-    );
+    check!(t, signal::handled() == 3, "signals in all: one for each, none for the read");
     Ok(())
 }
 
@@ -97,19 +89,11 @@ fn no_owner_no_signal(t: &mut Trial) -> Result {
     set_async(&reader)?;
 
     writer.write_all(b"a")?;
-    check!(
-        t,
-        signal::handled() == 0,
-        "signals before there is an owner"
-    );
+    check!(t, signal::handled() == 0, "signals before there is an owner");
     signal::set_io_owner(&reader, nix::unistd::getpid().as_raw())?;
     writer.write_all(b"b")?;
     check!(t, handled(t, 1)?, "an owner is signalled");
-    check!(
-        t,
-        signal::handled() == 1,
-        "signals in all: the first arrival is not made up for"
-    );
+    check!(t, signal::handled() == 1, "signals in all: the first arrival is not made up for");
     Ok(())
 }
 

@@ -22,21 +22,14 @@ fn a_cancelled_request_completes_with_ecanceled(t: &mut Trial) -> Result {
     ring.cancel(1, 2)?;
     let mut completions = ring.wait_for(2)?;
     completions.sort_by_key(|completion| completion.tag);
-    let cancelled = Completion {
-        tag: 1,
-        result: -(Errno::ECANCELED as i32),
-    };
+    let cancelled = Completion { tag: 1, result: -(Errno::ECANCELED as i32) };
     check!(
         t,
         completions == [cancelled, Completion { tag: 2, result: 0 }],
         "both requests complete"
     );
     writer.write_all(b"abc")?;
-    check!(
-        t,
-        net::unread(&reader)? == 3,
-        "the request no longer takes data"
-    );
+    check!(t, net::unread(&reader)? == 3, "the request no longer takes data");
     Ok(())
 }
 
@@ -52,11 +45,7 @@ fn there_is_nothing_to_cancel(t: &mut Trial) -> Result {
     ring.cancel(1, 2)?;
     check!(
         t,
-        ring.wait()?
-            == [Completion {
-                tag: 2,
-                result: -(Errno::ENOENT as i32)
-            }],
+        ring.wait()? == [Completion { tag: 2, result: -(Errno::ENOENT as i32) }],
         "the cancellation fails"
     );
     Ok(())
@@ -75,22 +64,10 @@ fn close_does_not_cancel(t: &mut Trial) -> Result {
     ring.read(&reader, 1)?;
 
     drop(reader);
-    check!(
-        t,
-        ring.completions() == [],
-        "closing the only descriptor completes nothing"
-    );
+    check!(t, ring.completions() == [], "closing the only descriptor completes nothing");
     let written = writer.write(b"hello").map_err(|error| error.kind());
-    check!(
-        t,
-        written == Ok(5),
-        "the pipe still has its reader: there is no EPIPE"
-    );
-    check!(
-        t,
-        ring.wait()? == [Completion { tag: 1, result: 5 }],
-        "data completes the read"
-    );
+    check!(t, written == Ok(5), "the pipe still has its reader: there is no EPIPE");
+    check!(t, ring.wait()? == [Completion { tag: 1, result: 5 }], "data completes the read");
     check!(t, ring.buffer(5) == b"hello", "and is in the buffer");
     Ok(())
 }

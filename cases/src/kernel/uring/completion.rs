@@ -20,23 +20,11 @@ fn the_data_is_in_the_buffer(t: &mut Trial) -> Result {
     let (reader, mut writer) = std::io::pipe()?;
     let mut ring = Ring::new()?;
     ring.read(&reader, 1)?;
-    check!(
-        t,
-        ring.buffer(5) == [0; 5],
-        "the buffer is untouched while the request is pending"
-    );
+    check!(t, ring.buffer(5) == [0; 5], "the buffer is untouched while the request is pending");
 
     writer.write_all(b"hello")?;
-    check!(
-        t,
-        ring.wait()? == [Completion { tag: 1, result: 5 }],
-        "the read completes"
-    );
-    check!(
-        t,
-        ring.buffer(5) == b"hello",
-        "the data is in the buffer, and nobody called read"
-    );
+    check!(t, ring.wait()? == [Completion { tag: 1, result: 5 }], "the read completes");
+    check!(t, ring.buffer(5) == b"hello", "the data is in the buffer, and nobody called read");
     check!(t, net::unread(&reader)? == 0, "it is no longer in the pipe");
     Ok(())
 }
@@ -56,20 +44,9 @@ fn a_poll_request_tells_of_readiness_only(t: &mut Trial) -> Result {
     check!(t, ring.completions() == [], "nothing is ready");
 
     writer.write_all(b"hello")?;
-    let ready = Completion {
-        tag: 1,
-        result: POLLIN.bits().into(),
-    };
-    check!(
-        t,
-        ring.wait()? == [ready],
-        "the arrival completes the poll, with POLLIN"
-    );
-    check!(
-        t,
-        net::unread(&reader)? == 5,
-        "all of the data waits in the pipe"
-    );
+    let ready = Completion { tag: 1, result: POLLIN.bits().into() };
+    check!(t, ring.wait()? == [ready], "the arrival completes the poll, with POLLIN");
+    check!(t, net::unread(&reader)? == 5, "all of the data waits in the pipe");
     Ok(())
 }
 
@@ -86,17 +63,9 @@ fn a_read_that_would_block_stays_pending(t: &mut Trial) -> Result {
     let mut ring = Ring::new()?;
 
     ring.read(&reader, 1)?;
-    check!(
-        t,
-        ring.completions() == [],
-        "io_uring_enter has returned, and there is no completion"
-    );
+    check!(t, ring.completions() == [], "io_uring_enter has returned, and there is no completion");
     writer.write_all(b"abc")?;
-    check!(
-        t,
-        ring.wait()? == [Completion { tag: 1, result: 3 }],
-        "data completes the read"
-    );
+    check!(t, ring.wait()? == [Completion { tag: 1, result: 3 }], "data completes the read");
     Ok(())
 }
 
@@ -112,20 +81,12 @@ fn o_nonblock_is_no_reason_to_fail(t: &mut Trial) -> Result {
     let (mut reader, mut writer) = std::io::pipe()?;
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let refused = reader.read(&mut [0]).map_err(|error| error.kind());
-    check!(
-        t,
-        refused == Err(ErrorKind::WouldBlock),
-        "a read call refuses"
-    );
+    check!(t, refused == Err(ErrorKind::WouldBlock), "a read call refuses");
 
     let mut ring = Ring::new()?;
     ring.read(&reader, 1)?;
     check!(t, ring.completions() == [], "a read request waits");
     writer.write_all(b"abc")?;
-    check!(
-        t,
-        ring.wait()? == [Completion { tag: 1, result: 3 }],
-        "data completes it"
-    );
+    check!(t, ring.wait()? == [Completion { tag: 1, result: 3 }], "data completes it");
     Ok(())
 }

@@ -28,11 +28,7 @@ fn a_later_request_may_complete_first(t: &mut Trial) -> Result {
         "the second request completes first"
     );
     late.write_all(b"a")?;
-    check!(
-        t,
-        ring.wait()? == [Completion { tag: 1, result: 1 }],
-        "the first one when it can"
-    );
+    check!(t, ring.wait()? == [Completion { tag: 1, result: 1 }], "the first one when it can");
     Ok(())
 }
 
@@ -55,11 +51,8 @@ fn one_connection_completes_one_accept(t: &mut Trial) -> Result {
         let _client = net::connect(listener.local_addr()?)?;
         let arrived = t.eventually(|| {
             for (ring, accepted) in rings.iter_mut().zip(&mut accepted) {
-                *accepted += ring
-                    .completions()
-                    .iter()
-                    .filter(|completion| completion.result >= 0)
-                    .count();
+                *accepted +=
+                    ring.completions().iter().filter(|completion| completion.result >= 0).count();
             }
             Ok(accepted.iter().sum::<usize>() >= connections)
         })?;
