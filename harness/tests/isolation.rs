@@ -2,6 +2,8 @@
 //!
 //! This program holds planted cases, so it is its own warden: it has a `main` of its own.
 
+#![allow(clippy::unnecessary_wraps, reason = "a table of tests has one signature")]
+
 use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};

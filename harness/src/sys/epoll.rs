@@ -105,7 +105,6 @@ impl Epoll {
     /// Waits for ever, for one report, without allocating: for workers whose wakeups are counted.
     pub fn wait_one(&self) -> nix::Result<Report> {
         let mut event = [EpollEvent::empty()];
-        nix::sys::epoll::EpollEvent::empty();
         // SAFETY: one event fits.
         Errno::result(unsafe {
             libc::epoll_wait(
