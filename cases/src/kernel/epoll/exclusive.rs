@@ -14,15 +14,30 @@ use super::counter;
 fn only_when_added(t: &mut Trial) -> Result {
     let (normal, exclusive) = (counter()?, counter()?);
     let epoll = Epoll::watching(&normal, EPOLLIN)?;
-    check!(t, epoll.modify(&normal, EPOLLIN | EPOLLEXCLUSIVE) == Err(Errno::EINVAL), "EPOLL_CTL_MOD to exclusive");
-    check!(t, epoll.add(&exclusive, EPOLLIN | EPOLLEXCLUSIVE) == Ok(()), "EPOLL_CTL_ADD of an exclusive registration");
-    check!(t, epoll.modify(&exclusive, EPOLLIN) == Err(Errno::EINVAL), "EPOLL_CTL_MOD of an exclusive registration");
+    check!(
+        t,
+        epoll.modify(&normal, EPOLLIN | EPOLLEXCLUSIVE) == Err(Errno::EINVAL),
+        "EPOLL_CTL_MOD to exclusive"
+    );
+    check!(
+        t,
+        epoll.add(&exclusive, EPOLLIN | EPOLLEXCLUSIVE) == Ok(()),
+        "EPOLL_CTL_ADD of an exclusive registration"
+    );
+    check!(
+        t,
+        epoll.modify(&exclusive, EPOLLIN) == Err(Errno::EINVAL),
+        "EPOLL_CTL_MOD of an exclusive registration"
+    );
     Ok(())
 }
 
 /// Threads that each watch `counter` in an instance of their own, registered in the order of their
 /// numbers with the masks given; each takes what it can.
-fn watchers(t: &mut Trial, masks: &'static [EpollFlags]) -> Result<(Arc<nix::sys::eventfd::EventFd>, Crew)> {
+fn watchers(
+    t: &mut Trial,
+    masks: &'static [EpollFlags],
+) -> Result<(Arc<nix::sys::eventfd::EventFd>, Crew)> {
     let counter = Arc::new(counter()?);
     let crew = t.threads(masks.len(), Call::EPOLL_WAIT, {
         let counter = counter.clone();
@@ -50,7 +65,11 @@ fn first_registered_wins(t: &mut Trial) -> Result {
         counter.write(1)?;
         crew.wait_for(event)?;
         crew.settle(t)?;
-        check!(t, crew.counts()?.since(&idle).woken() == [0], "the threads that event {event} wakes");
+        check!(
+            t,
+            crew.counts()?.since(&idle).woken() == [0],
+            "the threads that event {event} wakes"
+        );
     }
     Ok(())
 }
@@ -65,7 +84,11 @@ fn beside_ordinary_ones(t: &mut Trial) -> Result {
         counter.write(1)?;
         crew.wait_for(event)?;
         crew.settle(t)?;
-        check!(t, crew.counts()?.since(&idle).woken() == [0, 1, 3], "both ordinary ones and the first exclusive one, at event {event}");
+        check!(
+            t,
+            crew.counts()?.since(&idle).woken() == [0, 1, 3],
+            "both ordinary ones and the first exclusive one, at event {event}"
+        );
     }
     Ok(())
 }
@@ -78,11 +101,23 @@ fn busy_instance_is_passed_over(t: &mut Trial) -> Result {
     let busy = Epoll::watching(&counter, EPOLLIN | EPOLLEXCLUSIVE)?;
     let idle = Epoll::watching(&counter, EPOLLIN | EPOLLEXCLUSIVE)?;
     let waiter = t.spawn("waiter", move || Ok(idle.wait_one()?.events))?;
-    check!(t, waiter.sleeps_in(t, Call::EPOLL_WAIT)?, "somebody waits in the instance that registered second");
+    check!(
+        t,
+        waiter.sleeps_in(t, Call::EPOLL_WAIT)?,
+        "somebody waits in the instance that registered second"
+    );
 
     counter.write(1)?;
-    check!(t, waiter.join_soon(t)? == Some(EPOLLIN), "and is woken, for nobody waits in the first");
-    check!(t, busy.ready_now()? == [EPOLLIN], "the first has the event too");
+    check!(
+        t,
+        waiter.join_soon(t)? == Some(EPOLLIN),
+        "and is woken, for nobody waits in the first"
+    );
+    check!(
+        t,
+        busy.ready_now()? == [EPOLLIN],
+        "the first has the event too"
+    );
     counter.read()?;
     check!(t, busy.ready_now()? == [], "until somebody handled it");
     Ok(())

@@ -14,8 +14,16 @@ fn disarmed_after_one_report(t: &mut Trial) -> Result {
     let (mut writer, reader) = UnixStream::pair()?;
     let epoll = Epoll::watching(&reader, EPOLLIN | EPOLLONESHOT)?;
     writer.write_all(b"x")?;
-    check!(t, epoll.ready_now()? == [EPOLLIN], "the arrival is reported");
-    check!(t, epoll.ready_now()? == [], "once, although nothing was read");
+    check!(
+        t,
+        epoll.ready_now()? == [EPOLLIN],
+        "the arrival is reported"
+    );
+    check!(
+        t,
+        epoll.ready_now()? == [],
+        "once, although nothing was read"
+    );
     writer.write_all(b"y")?;
     check!(t, epoll.ready_now()? == [], "new data is not reported");
     drop(writer);
@@ -31,9 +39,21 @@ fn stays_registered(t: &mut Trial) -> Result {
     let epoll = Epoll::watching(&counter, EPOLLIN | EPOLLONESHOT)?;
     check!(t, epoll.ready_now()? == [EPOLLIN], "reported once");
     check!(t, epoll.ready_now()? == [], "and disarmed");
-    check!(t, epoll.add(&counter, EPOLLIN) == Err(Errno::EEXIST), "EPOLL_CTL_ADD finds it registered");
-    check!(t, epoll.delete(&counter) == Ok(()), "EPOLL_CTL_DEL removes it");
-    check!(t, epoll.add(&counter, EPOLLIN) == Ok(()), "and only then it can be added");
+    check!(
+        t,
+        epoll.add(&counter, EPOLLIN) == Err(Errno::EEXIST),
+        "EPOLL_CTL_ADD finds it registered"
+    );
+    check!(
+        t,
+        epoll.delete(&counter) == Ok(()),
+        "EPOLL_CTL_DEL removes it"
+    );
+    check!(
+        t,
+        epoll.add(&counter, EPOLLIN) == Ok(()),
+        "and only then it can be added"
+    );
     Ok(())
 }
 
@@ -47,7 +67,11 @@ fn modify_rearms(t: &mut Trial) -> Result {
     drop(writer);
     check!(t, epoll.ready_now()? == [], "disarmed");
     epoll.modify(&reader, EPOLLIN | EPOLLONESHOT)?;
-    check!(t, epoll.ready_now()? == [EPOLLIN | EPOLLHUP], "armed again: the data, and the hang-up that was missed");
+    check!(
+        t,
+        epoll.ready_now()? == [EPOLLIN | EPOLLHUP],
+        "armed again: the data, and the hang-up that was missed"
+    );
     check!(t, epoll.ready_now()? == [], "for one report");
     Ok(())
 }
@@ -70,9 +94,17 @@ fn one_consumer(t: &mut Trial) -> Result {
         counter.write(1)?;
         crew.wait_for(1)?;
         crew.settle(t)?;
-        check!(t, crew.taken() == 1, "reports after write {write}, with nothing read");
+        check!(
+            t,
+            crew.taken() == 1,
+            "reports after write {write}, with nothing read"
+        );
     }
     let woken = crew.counts()?.since(&idle).woken();
-    check!(t, woken.len() == 1, "threads woken by three writes: {woken:?}");
+    check!(
+        t,
+        woken.len() == 1,
+        "threads woken by three writes: {woken:?}"
+    );
     Ok(())
 }

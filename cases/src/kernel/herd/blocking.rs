@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use harness::prelude::*;
 
-use super::{accept_for_ever, in_turn, woken_by_each, WORKERS};
+use super::{WORKERS, accept_for_ever, in_turn, woken_by_each};
 
 /// A connection wakes exactly one of the threads that block in accept on a listener, each in turn.
 #[case(kernel = ["inet_csk_wait_for_connect", "prepare_to_wait_exclusive"], notes = ["S24", "S25", "S41", "S42"], since = "2.4", strength = Implementation)]
@@ -15,8 +15,16 @@ fn threads(t: &mut Trial) -> Result {
         let listener = listener.clone();
         move |worker| accept_for_ever(worker, &listener)
     })?;
-    check!(t, woken_by_each(t, &crew, &listener)? == in_turn(), "the threads that each connection wakes");
-    check!(t, crew.takers() == in_turn().concat(), "the threads that accept them");
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == in_turn(),
+        "the threads that each connection wakes"
+    );
+    check!(
+        t,
+        crew.takers() == in_turn().concat(),
+        "the threads that accept them"
+    );
     Ok(())
 }
 
@@ -25,9 +33,19 @@ fn threads(t: &mut Trial) -> Result {
 #[case(kernel = ["inet_csk_wait_for_connect", "prepare_to_wait_exclusive"], notes = ["S38", "S42"], since = "2.4", strength = Implementation)]
 fn processes(t: &mut Trial) -> Result {
     let listener = net::listener()?;
-    let crew = t.processes(WORKERS, Call::ACCEPT, |worker| accept_for_ever(worker, &listener))?;
-    check!(t, woken_by_each(t, &crew, &listener)? == in_turn(), "the processes that each connection wakes");
-    check!(t, crew.takers() == in_turn().concat(), "the processes that accept them");
+    let crew = t.processes(WORKERS, Call::ACCEPT, |worker| {
+        accept_for_ever(worker, &listener)
+    })?;
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == in_turn(),
+        "the processes that each connection wakes"
+    );
+    check!(
+        t,
+        crew.takers() == in_turn().concat(),
+        "the processes that accept them"
+    );
     Ok(())
 }
 
@@ -53,8 +71,16 @@ fn beside_poll(t: &mut Trial) -> Result {
         accepting.wait_for(connection as u64 + 1)?;
         accepting.settle(t)?;
         polling.settle(t)?;
-        check!(t, polling.counts()?.since(&idle_polling).woken() == [0, 1, 2], "connection {connection} wakes all that poll");
-        check!(t, accepting.counts()?.since(&idle_accepting).woken() == [connection % 3], "and one that accepts");
+        check!(
+            t,
+            polling.counts()?.since(&idle_polling).woken() == [0, 1, 2],
+            "connection {connection} wakes all that poll"
+        );
+        check!(
+            t,
+            accepting.counts()?.since(&idle_accepting).woken() == [connection % 3],
+            "and one that accepts"
+        );
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use harness::prelude::*;
 
-use super::{always, everybody, nonblocking_listener, serve_with, woken_by_each, WORKERS};
+use super::{WORKERS, always, everybody, nonblocking_listener, serve_with, woken_by_each};
 
 /// Threads that each watch one listener in an instance of their own with `mode`.
 fn threads_with(t: &mut Trial, mode: EpollFlags) -> Result<(Crew, Arc<TcpListener>)> {
@@ -23,7 +23,11 @@ fn threads_with(t: &mut Trial, mode: EpollFlags) -> Result<(Crew, Arc<TcpListene
 #[case(kernel = ["ep_poll_callback", "__wake_up_common"], notes = ["S25", "S39"], since = "2.6.0", strength = Implementation)]
 fn level(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN)?;
-    check!(t, woken_by_each(t, &crew, &listener)? == everybody(), "the workers that each connection wakes");
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == everybody(),
+        "the workers that each connection wakes"
+    );
     Ok(())
 }
 
@@ -32,7 +36,11 @@ fn level(t: &mut Trial) -> Result {
 #[case(kernel = ["ep_poll_callback", "__wake_up_common"], notes = ["S25", "S39"], since = "2.6.0", strength = Implementation)]
 fn edge(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN | EPOLLET)?;
-    check!(t, woken_by_each(t, &crew, &listener)? == everybody(), "the workers that each connection wakes");
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == everybody(),
+        "the workers that each connection wakes"
+    );
     Ok(())
 }
 
@@ -41,8 +49,16 @@ fn edge(t: &mut Trial) -> Result {
 #[case(man = ["epoll_ctl(2), EPOLLEXCLUSIVE"], kernel = ["ep_ptable_queue_proc", "add_wait_queue_exclusive"], notes = ["S25"], since = "4.5", strength = Implementation)]
 fn exclusive(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN | EPOLLEXCLUSIVE)?;
-    check!(t, woken_by_each(t, &crew, &listener)? == always(0), "the workers that each connection wakes");
-    check!(t, crew.takers() == always(0).concat(), "the workers that accept them");
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == always(0),
+        "the workers that each connection wakes"
+    );
+    check!(
+        t,
+        crew.takers() == always(0).concat(),
+        "the workers that accept them"
+    );
     Ok(())
 }
 
@@ -51,7 +67,13 @@ fn exclusive(t: &mut Trial) -> Result {
 #[case(kernel = ["ep_poll_callback", "__wake_up_common"], notes = ["S25", "S38"], since = "2.6.0", strength = Implementation)]
 fn forked_before_epoll_create(t: &mut Trial) -> Result {
     let listener = nonblocking_listener()?;
-    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?))?;
-    check!(t, woken_by_each(t, &crew, &listener)? == everybody(), "the processes that each connection wakes");
+    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| {
+        serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?)
+    })?;
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == everybody(),
+        "the processes that each connection wakes"
+    );
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use harness::prelude::*;
 
-use super::{always, nonblocking_listener, serve_with, woken_by_each, WORKERS};
+use super::{WORKERS, always, nonblocking_listener, serve_with, woken_by_each};
 
 /// Threads that all wait in one instance, which watches the listener with `mode`.
 fn threads_with(t: &mut Trial, mode: EpollFlags) -> Result<(Crew, Arc<TcpListener>)> {
@@ -31,7 +31,11 @@ fn fewest(rounds: &[Vec<usize>]) -> usize {
 fn level(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN)?;
     let rounds = woken_by_each(t, &crew, &listener)?;
-    check!(t, fewest(&rounds) >= 2, "the fewest threads that a connection wakes");
+    check!(
+        t,
+        fewest(&rounds) >= 2,
+        "the fewest threads that a connection wakes"
+    );
     Ok(())
 }
 
@@ -40,7 +44,11 @@ fn level(t: &mut Trial) -> Result {
 #[case(man = ["epoll(7), Level-triggered and edge-triggered"], kernel = ["__add_wait_queue_exclusive"], notes = ["S41"], since = "2.6.0", strength = Implementation)]
 fn edge(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN | EPOLLET)?;
-    check!(t, woken_by_each(t, &crew, &listener)? == always(WORKERS - 1), "the threads that each connection wakes");
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == always(WORKERS - 1),
+        "the threads that each connection wakes"
+    );
     Ok(())
 }
 
@@ -50,8 +58,14 @@ fn edge(t: &mut Trial) -> Result {
 fn forked_after_epoll_create(t: &mut Trial) -> Result {
     let listener = nonblocking_listener()?;
     let epoll = Epoll::watching(&listener, EPOLLIN | EPOLLET)?;
-    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| serve_with(worker, &listener, &epoll))?;
-    check!(t, woken_by_each(t, &crew, &listener)? == always(WORKERS - 1), "the processes that each connection wakes");
+    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| {
+        serve_with(worker, &listener, &epoll)
+    })?;
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == always(WORKERS - 1),
+        "the processes that each connection wakes"
+    );
     Ok(())
 }
 
@@ -60,8 +74,14 @@ fn forked_after_epoll_create(t: &mut Trial) -> Result {
 fn forked_level(t: &mut Trial) -> Result {
     let listener = nonblocking_listener()?;
     let epoll = Epoll::watching(&listener, EPOLLIN)?;
-    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| serve_with(worker, &listener, &epoll))?;
+    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| {
+        serve_with(worker, &listener, &epoll)
+    })?;
     let rounds = woken_by_each(t, &crew, &listener)?;
-    check!(t, fewest(&rounds) >= 2, "the fewest processes that a connection wakes");
+    check!(
+        t,
+        fewest(&rounds) >= 2,
+        "the fewest processes that a connection wakes"
+    );
     Ok(())
 }

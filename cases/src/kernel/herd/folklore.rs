@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harness::prelude::*;
 
-use super::{nonblocking_listener, serve_with, woken_by_each, WORKERS};
+use super::{WORKERS, nonblocking_listener, serve_with, woken_by_each};
 
 /// Since Linux 2.6 a connection wakes only one of the workers that wait for it.
 #[case(
@@ -20,7 +20,11 @@ fn solved_in_2_6(t: &mut Trial) -> Result {
         move |worker| serve_with(worker, &listener, &Epoll::watching(&*listener, EPOLLIN)?)
     })?;
     let rounds = woken_by_each(t, &crew, &listener)?;
-    check!(t, rounds.iter().all(|woken| woken.len() == 1), "each worker has an epoll instance: {rounds:?}");
+    check!(
+        t,
+        rounds.iter().all(|woken| woken.len() == 1),
+        "each worker has an epoll instance: {rounds:?}"
+    );
     Ok(())
 }
 
@@ -34,8 +38,14 @@ fn solved_in_2_6(t: &mut Trial) -> Result {
 fn solved_by_reuseport(t: &mut Trial) -> Result {
     let listener = net::reuseport_listener(0)?;
     listener.set_nonblocking(true)?;
-    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?))?;
+    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| {
+        serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?)
+    })?;
     let rounds = woken_by_each(t, &crew, &listener)?;
-    check!(t, rounds.iter().all(|woken| woken.len() == 1), "the listener has the option and several workers: {rounds:?}");
+    check!(
+        t,
+        rounds.iter().all(|woken| woken.len() == 1),
+        "the listener has the option and several workers: {rounds:?}"
+    );
     Ok(())
 }

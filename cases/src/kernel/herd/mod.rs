@@ -38,7 +38,11 @@ fn woken_by_each(t: &mut Trial, crew: &Crew, listener: &TcpListener) -> Result<V
     let per_connection = |counts: &[u64]| counts.iter().sum::<u64>() as f64 / CONNECTIONS as f64;
     t.measure("wakeups per connection", per_connection(&sum.wakeups))?;
     t.measure("returns per connection", per_connection(&sum.returned))?;
-    check!(t, crew.taken() == CONNECTIONS, "each of {CONNECTIONS} connections was accepted once");
+    check!(
+        t,
+        crew.taken() == CONNECTIONS,
+        "each of {CONNECTIONS} connections was accepted once"
+    );
     Ok(rounds)
 }
 
@@ -86,5 +90,7 @@ fn always(worker: usize) -> Vec<Vec<usize>> {
 
 /// One worker for each connection, in turn.
 fn in_turn() -> Vec<Vec<usize>> {
-    (0..18).map(|connection| vec![connection % WORKERS]).collect()
+    (0..18)
+        .map(|connection| vec![connection % WORKERS])
+        .collect()
 }

@@ -3,7 +3,7 @@
 
 use harness::prelude::*;
 
-use super::{accept_for_ever, serve_with, woken_by_each, WORKERS};
+use super::{WORKERS, accept_for_ever, serve_with, woken_by_each};
 
 /// With a listener per worker, a connection wakes exactly one of those that block in accept.
 #[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36"], since = "3.9", strength = Documented)]
@@ -18,7 +18,11 @@ fn blocking(t: &mut Trial) -> Result {
         accept_for_ever(worker, &net::reuseport_listener(port)?)
     })?;
     let rounds = woken_by_each(t, &crew, &first)?;
-    check!(t, rounds.iter().all(|woken| woken.len() == 1), "one worker for each connection: {rounds:?}");
+    check!(
+        t,
+        rounds.iter().all(|woken| woken.len() == 1),
+        "one worker for each connection: {rounds:?}"
+    );
     Ok(())
 }
 
@@ -29,11 +33,19 @@ fn epoll(t: &mut Trial) -> Result {
     let port = net::port_of(&first)?;
     let own = first.try_clone()?;
     let crew = t.threads(WORKERS, Call::EPOLL_WAIT, move |worker| {
-        let listener = if worker.index == 0 { own.try_clone()? } else { net::reuseport_listener(port)? };
+        let listener = if worker.index == 0 {
+            own.try_clone()?
+        } else {
+            net::reuseport_listener(port)?
+        };
         listener.set_nonblocking(true)?;
         serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?)
     })?;
     let rounds = woken_by_each(t, &crew, &first)?;
-    check!(t, rounds.iter().all(|woken| woken.len() == 1), "one worker for each connection: {rounds:?}");
+    check!(
+        t,
+        rounds.iter().all(|woken| woken.len() == 1),
+        "one worker for each connection: {rounds:?}"
+    );
     Ok(())
 }
