@@ -17,7 +17,7 @@ use harness::prelude::*;
 /// The workers of a crew.
 const WORKERS: usize = 6;
 /// The connections of a case: each worker could have the same share of them.
-const CONNECTIONS: u64 = 18;
+const CONNECTIONS: u32 = 18;
 
 /// Connects clients one at a time, each when all of `crew` sleeps, and returns for each which
 /// workers it woke. Every connection is taken by somebody, and by one worker only.
@@ -26,7 +26,7 @@ fn woken_by_each(t: &mut Trial, crew: &Crew, listener: &TcpListener) -> Result<V
     crew.settle(t)?;
     let start = crew.counts()?;
     let (mut before, mut rounds) = (start.clone(), Vec::new());
-    for connection in 1..=CONNECTIONS {
+    for connection in 1..=u64::from(CONNECTIONS) {
         let _client = net::connect(listener.local_addr()?)?;
         crew.wait_for(connection)?;
         crew.settle(t)?;
@@ -35,12 +35,15 @@ fn woken_by_each(t: &mut Trial, crew: &Crew, listener: &TcpListener) -> Result<V
         before = after;
     }
     let sum = before.since(&start);
-    let per_connection = |counts: &[u64]| counts.iter().sum::<u64>() as f64 / CONNECTIONS as f64;
-    t.measure("wakeups per connection", per_connection(&sum.wakeups))?;
-    t.measure("returns per connection", per_connection(&sum.returned))?;
+    let per_connection = |counts: &[u64]| -> Result<f64> {
+        let sum = u32::try_from(counts.iter().sum::<u64>())?;
+        Ok(f64::from(sum) / f64::from(CONNECTIONS))
+    };
+    t.measure("wakeups per connection", per_connection(&sum.wakeups)?)?;
+    t.measure("returns per connection", per_connection(&sum.returned)?)?;
     check!(
         t,
-        crew.taken() == CONNECTIONS,
+        crew.taken() == u64::from(CONNECTIONS),
         "each of {CONNECTIONS} connections was accepted once"
     );
     Ok(rounds)
@@ -80,17 +83,17 @@ fn nonblocking_listener() -> Result<TcpListener> {
 
 /// Every worker, for each connection.
 fn everybody() -> Vec<Vec<usize>> {
-    vec![(0..WORKERS).collect(); 18]
+    (0..CONNECTIONS).map(|_| (0..WORKERS).collect()).collect()
 }
 
 /// The same single worker for each connection.
 fn always(worker: usize) -> Vec<Vec<usize>> {
-    vec![vec![worker]; 18]
+    (0..CONNECTIONS).map(|_| vec![worker]).collect()
 }
 
 /// One worker for each connection, in turn.
 fn in_turn() -> Vec<Vec<usize>> {
-    (0..18)
+    (0..CONNECTIONS as usize)
         .map(|connection| vec![connection % WORKERS])
         .collect()
 }

@@ -6,7 +6,7 @@ use harness::prelude::*;
 use super::{WORKERS, accept_for_ever, serve_with, woken_by_each};
 
 /// With a listener per worker, a connection wakes exactly one of those that block in accept.
-#[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36"], since = "3.9", strength = Documented)]
+#[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36"], since = "3.9", strength = Implementation)]
 fn blocking(t: &mut Trial) -> Result {
     let first = net::reuseport_listener(0)?;
     let port = net::port_of(&first)?;
@@ -27,7 +27,7 @@ fn blocking(t: &mut Trial) -> Result {
 }
 
 /// With a listener and an epoll instance per worker, a connection wakes exactly one of them.
-#[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36"], since = "3.9", strength = Documented)]
+#[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36"], since = "3.9", strength = Implementation)]
 fn epoll(t: &mut Trial) -> Result {
     let first = net::reuseport_listener(0)?;
     let port = net::port_of(&first)?;

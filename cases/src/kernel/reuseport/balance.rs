@@ -20,7 +20,7 @@ fn receivers(count: usize) -> Result<Vec<usize>> {
 }
 
 /// Over many connections, every listener of a group has the same chance to get one.
-#[case(man = ["socket(7), SO_REUSEPORT"], kernel = ["inet_ehashfn", "reuseport_select_sock"], notes = ["S33", "S36"], since = "3.9", strength = Documented)]
+#[case(man = ["socket(7), SO_REUSEPORT"], kernel = ["inet_ehashfn", "reuseport_select_sock"], notes = ["S33", "S36"], since = "3.9", strength = Implementation)]
 fn even_in_the_long_run(t: &mut Trial) -> Result {
     let receivers = receivers(400)?;
     check!(
