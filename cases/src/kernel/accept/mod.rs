@@ -1,1 +1,6 @@
-//! To be written.
+//! accept: a connection is made by the kernel and waits in the listener's queue until somebody
+//! takes it. The queue has an order, a limit, and an end.
+
+mod descriptor;
+mod queue;
+mod waiters;

@@ -1,1 +1,99 @@
-//! To be written.
+//! The thundering herd: many workers wait for connections on one listener, one connection arrives,
+//! and more than one of them is woken. Most of those that find nothing go back to sleep inside the
+//! kernel, where counting the returns of their calls does not see them; what shows the herd is
+//! which of them had to give up the CPU again.
+//!
+//! Every case here connects clients one at a time, and only when the whole crew is asleep.
+
+mod blocking;
+mod epoll_each;
+mod epoll_shared;
+mod folklore;
+mod poll;
+mod reuseport;
+
+use harness::prelude::*;
+
+/// The workers of a crew.
+const WORKERS: usize = 6;
+/// The connections of a case: each worker could have the same share of them.
+const CONNECTIONS: u32 = 18;
+
+/// Connects clients one at a time, each when all of `crew` sleeps, and returns for each which
+/// workers it woke. Every connection is taken by somebody, and by one worker only.
+fn woken_by_each(t: &mut Trial, crew: &Crew, listener: &TcpListener) -> Result<Vec<Vec<usize>>> {
+    net::stay_on_this_cpu()?;
+    crew.settle(t)?;
+    let start = crew.counts()?;
+    let (mut before, mut rounds) = (start.clone(), Vec::new());
+    for connection in 1..=u64::from(CONNECTIONS) {
+        let _client = net::connect(listener.local_addr()?)?;
+        crew.wait_for(connection)?;
+        crew.settle(t)?;
+        let after = crew.counts()?;
+        rounds.push(after.since(&before).woken());
+        before = after;
+    }
+    let sum = before.since(&start);
+    let per_connection = |counts: &[u64]| -> Result<f64> {
+        let sum = u32::try_from(counts.iter().sum::<u64>())?;
+        Ok(f64::from(sum) / f64::from(CONNECTIONS))
+    };
+    t.measure("wakeups per connection", per_connection(&sum.wakeups)?)?;
+    t.measure("returns per connection", per_connection(&sum.returned)?)?;
+    check!(
+        t,
+        crew.taken() == u64::from(CONNECTIONS),
+        "each of {CONNECTIONS} connections was accepted once"
+    );
+    Ok(rounds)
+}
+
+/// What a worker of a blocking server does: accept, and accept again.
+fn accept_for_ever(worker: Worker, listener: &TcpListener) -> Result {
+    loop {
+        listener.accept()?;
+        worker.returned();
+        worker.took();
+    }
+}
+
+/// What a worker of an event-driven server does: wait, accept all that is there, wait again.
+fn serve(worker: Worker, listener: &TcpListener, wait: impl Fn() -> nix::Result<()>) -> Result {
+    loop {
+        wait()?;
+        worker.returned();
+        while listener.accept().is_ok() {
+            worker.took();
+        }
+    }
+}
+
+/// The same with `epoll_wait`.
+fn serve_with(worker: Worker, listener: &TcpListener, epoll: &Epoll) -> Result {
+    serve(worker, listener, || epoll.wait_one().map(drop))
+}
+
+/// A nonblocking listener, for workers that are told of connections and race for them.
+fn nonblocking_listener() -> Result<TcpListener> {
+    let listener = net::listener()?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Every worker, for each connection.
+fn everybody() -> Vec<Vec<usize>> {
+    (0..CONNECTIONS).map(|_| (0..WORKERS).collect()).collect()
+}
+
+/// The same single worker for each connection.
+fn always(worker: usize) -> Vec<Vec<usize>> {
+    (0..CONNECTIONS).map(|_| vec![worker]).collect()
+}
+
+/// One worker for each connection, in turn.
+fn in_turn() -> Vec<Vec<usize>> {
+    (0..CONNECTIONS as usize)
+        .map(|connection| vec![connection % WORKERS])
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! Workers that wait in the same epoll instance, as threads or because it was made before the
+//! fork. The instance is one waiter on the listener and wakes one worker, the last that came. A
+//! level-triggered listener is put back on the ready list when it is reported, and that wakes the
+//! next worker, and so on until somebody has accepted.
+
+use std::sync::Arc;
+
+use harness::prelude::*;
+
+use super::{WORKERS, always, nonblocking_listener, serve_with, woken_by_each};
+
+/// Threads that all wait in one instance, which watches the listener with `mode`.
+fn threads_with(t: &mut Trial, mode: EpollFlags) -> Result<(Crew, Arc<TcpListener>)> {
+    let listener = Arc::new(nonblocking_listener()?);
+    let epoll = Arc::new(Epoll::watching(&*listener, mode)?);
+    let crew = t.threads(WORKERS, Call::EPOLL_WAIT, {
+        let listener = listener.clone();
+        move |worker| serve_with(worker, &listener, &epoll)
+    })?;
+    Ok((crew, listener))
+}
+
+/// The fewest workers that one of the connections woke.
+fn fewest(rounds: &[Vec<usize>]) -> usize {
+    rounds.iter().map(Vec::len).min().unwrap_or(0)
+}
+
+/// A connection on a level-triggered listener wakes at least two of the threads that share an
+/// epoll instance: the report to the first wakes another.
+#[case(kernel = ["ep_send_events", "ep_done_scan"], notes = ["S39"], since = "2.6.0", strength = Implementation)]
+fn level(t: &mut Trial) -> Result {
+    let (crew, listener) = threads_with(t, EPOLLIN)?;
+    let rounds = woken_by_each(t, &crew, &listener)?;
+    check!(
+        t,
+        fewest(&rounds) >= 2,
+        "the fewest threads that a connection wakes"
+    );
+    Ok(())
+}
+
+/// A connection on an edge-triggered listener wakes exactly one of the threads that share an epoll
+/// instance, always the one that began to wait last.
+#[case(man = ["epoll(7), Level-triggered and edge-triggered"], kernel = ["__add_wait_queue_exclusive"], notes = ["S41"], since = "2.6.0", strength = Implementation)]
+fn edge(t: &mut Trial) -> Result {
+    let (crew, listener) = threads_with(t, EPOLLIN | EPOLLET)?;
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == always(WORKERS - 1),
+        "the threads that each connection wakes"
+    );
+    Ok(())
+}
+
+/// Processes that were forked after `epoll_create` share the instance: a connection on an
+/// edge-triggered listener wakes exactly one of them, the one that began to wait last.
+#[case(man = ["epoll(7), Level-triggered and edge-triggered"], kernel = ["__add_wait_queue_exclusive"], notes = ["S38"], since = "2.6.0", strength = Implementation)]
+fn forked_after_epoll_create(t: &mut Trial) -> Result {
+    let listener = nonblocking_listener()?;
+    let epoll = Epoll::watching(&listener, EPOLLIN | EPOLLET)?;
+    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| {
+        serve_with(worker, &listener, &epoll)
+    })?;
+    check!(
+        t,
+        woken_by_each(t, &crew, &listener)? == always(WORKERS - 1),
+        "the processes that each connection wakes"
+    );
+    Ok(())
+}
+
+/// Processes that share a level-triggered instance wake each other, as threads do.
+#[case(kernel = ["ep_send_events", "ep_done_scan"], notes = ["S38", "S39"], since = "2.6.0", strength = Implementation)]
+fn forked_level(t: &mut Trial) -> Result {
+    let listener = nonblocking_listener()?;
+    let epoll = Epoll::watching(&listener, EPOLLIN)?;
+    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| {
+        serve_with(worker, &listener, &epoll)
+    })?;
+    let rounds = woken_by_each(t, &crew, &listener)?;
+    check!(
+        t,
+        fewest(&rounds) >= 2,
+        "the fewest processes that a connection wakes"
+    );
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Workers with a listener each, all on the same port (`SO_REUSEPORT`): the kernel chooses the
+//! listener before it wakes anybody, so each connection concerns one worker only, however it waits.
+
+use harness::prelude::*;
+
+use super::{WORKERS, accept_for_ever, serve_with, woken_by_each};
+
+/// With a listener per worker, a connection wakes exactly one of those that block in accept.
+#[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36"], since = "3.9", strength = Implementation)]
+fn blocking(t: &mut Trial) -> Result {
+    let first = net::reuseport_listener(0)?;
+    let port = net::port_of(&first)?;
+    let own = first.try_clone()?;
+    let crew = t.threads(WORKERS, Call::ACCEPT, move |worker| {
+        if worker.index == 0 {
+            return accept_for_ever(worker, &own);
+        }
+        accept_for_ever(worker, &net::reuseport_listener(port)?)
+    })?;
+    let rounds = woken_by_each(t, &crew, &first)?;
+    check!(
+        t,
+        rounds.iter().all(|woken| woken.len() == 1),
+        "one worker for each connection: {rounds:?}"
+    );
+    Ok(())
+}
+
+/// With a listener and an epoll instance per worker, a connection wakes exactly one of them.
+#[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36"], since = "3.9", strength = Implementation)]
+fn epoll(t: &mut Trial) -> Result {
+    let first = net::reuseport_listener(0)?;
+    let port = net::port_of(&first)?;
+    let own = first.try_clone()?;
+    let crew = t.threads(WORKERS, Call::EPOLL_WAIT, move |worker| {
+        let listener = if worker.index == 0 {
+            own.try_clone()?
+        } else {
+            net::reuseport_listener(port)?
+        };
+        listener.set_nonblocking(true)?;
+        serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?)
+    })?;
+    let rounds = woken_by_each(t, &crew, &first)?;
+    check!(
+        t,
+        rounds.iter().all(|woken| woken.len() == 1),
+        "one worker for each connection: {rounds:?}"
+    );
+    Ok(())
+}
