@@ -18,16 +18,8 @@ fn flags_are_not_inherited(t: &mut Trial) -> Result {
 
     let server = harness::sys::process::borrow(accept(listener.as_raw_fd())?);
     let status = OFlag::from_bits_retain(fcntl(server, FcntlArg::F_GETFL)?);
-    check!(
-        t,
-        status & OFlag::O_NONBLOCK == OFlag::empty(),
-        "O_NONBLOCK, which the listener has"
-    );
-    check!(
-        t,
-        fcntl(server, FcntlArg::F_GETFD)? == 0,
-        "FD_CLOEXEC, which the listener has"
-    );
+    check!(t, status & OFlag::O_NONBLOCK == OFlag::empty(), "O_NONBLOCK, which the listener has");
+    check!(t, fcntl(server, FcntlArg::F_GETFD)? == 0, "FD_CLOEXEC, which the listener has");
     Ok(())
 }
 
@@ -43,22 +35,10 @@ fn emfile_keeps_the_connection(t: &mut Trial) -> Result {
     setrlimit(Resource::RLIMIT_NOFILE, 0, hard)?;
     let starved = [accept(listener.as_raw_fd()), accept(listener.as_raw_fd())];
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
-    check!(
-        t,
-        starved == [Err(Errno::EMFILE); 2],
-        "accept without a free descriptor, twice"
-    );
-    check!(
-        t,
-        poll_now(&listener, POLLIN)? == POLLIN,
-        "the listener is still ready"
-    );
+    check!(t, starved == [Err(Errno::EMFILE); 2], "accept without a free descriptor, twice");
+    check!(t, poll_now(&listener, POLLIN)? == POLLIN, "the listener is still ready");
     listener.set_nonblocking(true)?;
     let accepted = listener.accept().ok().map(|(_, peer)| peer);
-    check!(
-        t,
-        accepted == Some(client.local_addr()?),
-        "accept with a free descriptor"
-    );
+    check!(t, accepted == Some(client.local_addr()?), "accept with a free descriptor");
     Ok(())
 }

@@ -19,21 +19,14 @@ fn first_in_first_out(t: &mut Trial) -> Result {
     for _ in 0..5 {
         accepted.push(listener.accept()?.1);
     }
-    check!(
-        t,
-        accepted == connected,
-        "the clients in the order in which accept returned them"
-    );
+    check!(t, accepted == connected, "the clients in the order in which accept returned them");
     Ok(())
 }
 
 /// A nonblocking client of 127.0.0.1:`port`, whose connection may or may not be completed.
 fn try_to_connect(port: u16) -> Result<OwnedFd> {
     let socket = net::tcp_socket()?;
-    nix::fcntl::fcntl(
-        &socket,
-        nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK),
-    )?;
+    nix::fcntl::fcntl(&socket, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
     match connect(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, port)) {
         Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
         Err(error) => Err(error.into()),
@@ -109,10 +102,6 @@ fn accepted_outlives_the_listener(t: &mut Trial) -> Result {
     drop(listener);
     let (mut byte, sent) = ([0], server.write_all(b"x").is_ok());
     check!(t, sent, "the accepted socket can still send");
-    check!(
-        t,
-        client.read_exact(&mut byte).is_ok(),
-        "and its peer receives"
-    );
+    check!(t, client.read_exact(&mut byte).is_ok(), "and its peer receives");
     Ok(())
 }

@@ -12,17 +12,9 @@ fn silent_until_new_data(t: &mut Trial) -> Result {
     let epoll = Epoll::watching(&reader, EPOLLIN | EPOLLET)?;
 
     writer.write_all(b"ab")?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "the arrival is reported once"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLIN], "the arrival is reported once");
     reader.read_exact(&mut [0])?;
-    check!(
-        t,
-        epoll.ready_now()? == [],
-        "one byte is left unread, and nothing is reported"
-    );
+    check!(t, epoll.ready_now()? == [], "one byte is left unread, and nothing is reported");
     writer.write_all(b"c")?;
     check!(t, epoll.ready_now()? == [EPOLLIN], "new data is a new edge");
     Ok(())
@@ -34,11 +26,7 @@ fn hangs_after_partial_read(t: &mut Trial) -> Result {
     let (mut reader, mut writer) = std::io::pipe()?;
     let epoll = Epoll::watching(&reader, EPOLLIN | EPOLLET)?;
     writer.write_all(&[0; 2048])?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "two kilobytes are one event"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLIN], "two kilobytes are one event");
     reader.read_exact(&mut [0; 1024])?;
     check!(t, net::unread(&reader)? == 1024, "one kilobyte is left");
 
@@ -61,11 +49,7 @@ fn every_arrival(t: &mut Trial) -> Result {
         client.write_all(b"x")?;
         net::delivered(&server, arrival)?;
         net::barrier()?;
-        check!(
-            t,
-            epoll.ready_now()? == [EPOLLIN],
-            "arrival {arrival} is reported"
-        );
+        check!(t, epoll.ready_now()? == [EPOLLIN], "arrival {arrival} is reported");
         check!(t, epoll.ready_now()? == [], "and only once");
     }
     Ok(())
@@ -83,11 +67,7 @@ fn every_write_to_a_pipe(t: &mut Trial) -> Result {
     let epoll = Epoll::watching(&reader, EPOLLIN | EPOLLET)?;
     for write in 1..=3 {
         writer.write_all(b"x")?;
-        check!(
-            t,
-            epoll.ready_now()? == [EPOLLIN],
-            "write {write} is reported"
-        );
+        check!(t, epoll.ready_now()? == [EPOLLIN], "write {write} is reported");
         check!(t, epoll.ready_now()? == [], "and only once");
     }
     Ok(())
@@ -104,22 +84,10 @@ fn burst_is_one_event(t: &mut Trial) -> Result {
     for _ in 0..3 {
         clients.push(net::connect(listener.local_addr()?)?);
     }
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "three connections are one event"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLIN], "three connections are one event");
     listener.accept()?;
-    check!(
-        t,
-        epoll.ready_now()? == [],
-        "two are still there, and nothing is reported"
-    );
-    check!(
-        t,
-        poll_now(&listener, POLLIN)? == POLLIN,
-        "although the listener is ready"
-    );
+    check!(t, epoll.ready_now()? == [], "two are still there, and nothing is reported");
+    check!(t, poll_now(&listener, POLLIN)? == POLLIN, "although the listener is ready");
     Ok(())
 }
 
@@ -129,11 +97,7 @@ fn ready_when_added(t: &mut Trial) -> Result {
     let (mut writer, reader) = UnixStream::pair()?;
     writer.write_all(b"x")?;
     let epoll = Epoll::watching(&reader, EPOLLIN | EPOLLET)?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "the data was there before the registration"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLIN], "the data was there before the registration");
     check!(t, epoll.ready_now()? == [], "and is reported only once");
     Ok(())
 }
@@ -147,11 +111,7 @@ fn modify_rearms(t: &mut Trial) -> Result {
     check!(t, epoll.ready_now()? == [EPOLLIN], "the arrival");
     check!(t, epoll.ready_now()? == [], "is reported once");
     epoll.modify(&reader, EPOLLIN | EPOLLET)?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "and again after EPOLL_CTL_MOD"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLIN], "and again after EPOLL_CTL_MOD");
     check!(t, epoll.ready_now()? == [], "but not a third time");
     Ok(())
 }
@@ -162,11 +122,7 @@ fn modify_rearms(t: &mut Trial) -> Result {
 fn pipe_is_writable_again(t: &mut Trial) -> Result {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)?;
     let epoll = Epoll::watching(&writer, EPOLLOUT | EPOLLET)?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLOUT],
-        "an empty pipe is writable"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLOUT], "an empty pipe is writable");
     net::fill(std::fs::File::from(writer.try_clone()?))?;
     check!(t, epoll.ready_now()? == [], "a full one is not");
 
@@ -176,23 +132,11 @@ fn pipe_is_writable_again(t: &mut Trial) -> Result {
         Ok(std::fs::File::from(reader.try_clone()?).read_exact(&mut vec![0; length])?)
     };
     read(1)?;
-    check!(
-        t,
-        epoll.ready_now()? == [],
-        "one byte is read: its page is still in use"
-    );
+    check!(t, epoll.ready_now()? == [], "one byte is read: its page is still in use");
     read(page - 1)?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLOUT],
-        "the page is free: the pipe is no longer full"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLOUT], "the page is free: the pipe is no longer full");
     read(page)?;
-    check!(
-        t,
-        epoll.ready_now()? == [],
-        "one more free page is no edge, for the pipe was not full"
-    );
+    check!(t, epoll.ready_now()? == [], "one more free page is no edge, for the pipe was not full");
     Ok(())
 }
 
@@ -204,20 +148,12 @@ fn tcp_is_writable_again(t: &mut Trial) -> Result {
     client.set_nonblocking(true)?;
     server.set_nonblocking(true)?;
     let epoll = Epoll::watching(&client, EPOLLOUT | EPOLLET)?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLOUT],
-        "a fresh connection is writable"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLOUT], "a fresh connection is writable");
     net::stay_on_this_cpu()?;
     client.write_all(&[0; 512])?;
     net::acknowledged(&client)?;
     net::barrier()?;
-    check!(
-        t,
-        epoll.ready_now()? == [],
-        "half a kilobyte went through, and nothing is reported"
-    );
+    check!(t, epoll.ready_now()? == [], "half a kilobyte went through, and nothing is reported");
 
     net::fill(&client)?;
     let mut drained = vec![0; 1 << 16];
@@ -225,11 +161,7 @@ fn tcp_is_writable_again(t: &mut Trial) -> Result {
         while server.read(&mut drained).is_ok_and(|length| length > 0) {}
         Ok(epoll.ready_now()? == [EPOLLOUT])
     })?;
-    check!(
-        t,
-        edge,
-        "the peer read what had filled the buffers, and the socket is reported"
-    );
+    check!(t, edge, "the peer read what had filled the buffers, and the socket is reported");
     Ok(())
 }
 
@@ -241,11 +173,7 @@ fn second_thread_gets_it_too(t: &mut Trial) -> Result {
     let epoll = std::sync::Arc::new(Epoll::watching(&reader, EPOLLIN | EPOLLET)?);
     let wait = |epoll: std::sync::Arc<Epoll>| move || Ok(epoll.wait_one()?.events);
     let second = t.spawn("second", wait(epoll.clone()))?;
-    check!(
-        t,
-        second.sleeps_in(t, Call::EPOLL_WAIT)?,
-        "one thread waits"
-    );
+    check!(t, second.sleeps_in(t, Call::EPOLL_WAIT)?, "one thread waits");
     let first = t.spawn("first", wait(epoll.clone()))?;
     check!(t, first.sleeps_in(t, Call::EPOLL_WAIT)?, "and another");
 
@@ -257,10 +185,6 @@ fn second_thread_gets_it_too(t: &mut Trial) -> Result {
     );
     check!(t, second.sleeps_in(t, Call::EPOLL_WAIT)?, "and only to it");
     writer.write_all(b"y")?;
-    check!(
-        t,
-        second.join_soon(t)? == Some(EPOLLIN),
-        "the next arrival is reported to the other"
-    );
+    check!(t, second.join_soon(t)? == Some(EPOLLIN), "the next arrival is reported to the other");
     Ok(())
 }

@@ -13,35 +13,15 @@ use super::counter;
 fn repeats_while_ready(t: &mut Trial) -> Result {
     let (mut writer, mut reader) = UnixStream::pair()?;
     let epoll = Epoll::watching(&reader, EPOLLIN)?;
-    check!(
-        t,
-        epoll.ready_now()? == [],
-        "nothing was written, and nothing is reported"
-    );
+    check!(t, epoll.ready_now()? == [], "nothing was written, and nothing is reported");
 
     writer.write_all(b"ab")?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "the arrival is reported"
-    );
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "and once more, for it is still unread"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLIN], "the arrival is reported");
+    check!(t, epoll.ready_now()? == [EPOLLIN], "and once more, for it is still unread");
     reader.read_exact(&mut [0])?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "one byte of two is left unread"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLIN], "one byte of two is left unread");
     reader.read_exact(&mut [0])?;
-    check!(
-        t,
-        epoll.ready_now()? == [],
-        "all is read, and nothing is reported"
-    );
+    check!(t, epoll.ready_now()? == [], "all is read, and nothing is reported");
     Ok(())
 }
 
@@ -56,11 +36,7 @@ fn listener_until_drained(t: &mut Trial) -> Result {
         clients.push(net::connect(listener.local_addr()?)?);
     }
     for waiting in [3, 2, 1] {
-        check!(
-            t,
-            epoll.ready_now()? == [EPOLLIN],
-            "reported while {waiting} connections wait"
-        );
+        check!(t, epoll.ready_now()? == [EPOLLIN], "reported while {waiting} connections wait");
         listener.accept()?;
     }
     check!(t, epoll.ready_now()? == [], "not reported when none waits");
@@ -75,17 +51,9 @@ fn consumed_before_the_wait(t: &mut Trial) -> Result {
         let epoll = Epoll::watching(&counter, mode)?;
         counter.write(1)?;
         counter.read()?;
-        check!(
-            t,
-            epoll.ready_now()? == [],
-            "written and read before the wait, with {mode:?}"
-        );
+        check!(t, epoll.ready_now()? == [], "written and read before the wait, with {mode:?}");
         counter.write(1)?;
-        check!(
-            t,
-            epoll.ready_now()? == [EPOLLIN],
-            "the next write is reported, with {mode:?}"
-        );
+        check!(t, epoll.ready_now()? == [EPOLLIN], "the next write is reported, with {mode:?}");
     }
     Ok(())
 }
@@ -125,9 +93,7 @@ fn takes_turns(t: &mut Trial) -> Result {
     for _ in 0..6 {
         reported.extend(epoll.wait(1, 0)?.iter().map(|report| report.fd));
     }
-    let numbers = counters
-        .each_ref()
-        .map(|counter| counter.as_fd().as_raw_fd());
+    let numbers = counters.each_ref().map(|counter| counter.as_fd().as_raw_fd());
     check!(
         t,
         reported == [numbers, numbers].concat(),
@@ -147,22 +113,11 @@ fn added_during_the_wait(t: &mut Trial) -> Result {
         let epoll = epoll.clone();
         move || Ok(epoll.wait_one()?)
     })?;
-    check!(
-        t,
-        waiter.sleeps_in(t, Call::EPOLL_WAIT)?,
-        "with nothing registered, epoll_wait blocks"
-    );
+    check!(t, waiter.sleeps_in(t, Call::EPOLL_WAIT)?, "with nothing registered, epoll_wait blocks");
 
     epoll.add(&counter, EPOLLIN)?;
-    let expected = Report {
-        fd: counter.as_fd().as_raw_fd(),
-        events: EPOLLIN,
-    };
-    check!(
-        t,
-        waiter.join_soon(t)? == Some(expected),
-        "the waiter gets the new descriptor"
-    );
+    let expected = Report { fd: counter.as_fd().as_raw_fd(), events: EPOLLIN };
+    check!(t, waiter.join_soon(t)? == Some(expected), "the waiter gets the new descriptor");
     Ok(())
 }
 
@@ -176,17 +131,10 @@ fn modified_during_the_wait(t: &mut Trial) -> Result {
         let epoll = epoll.clone();
         move || Ok(epoll.wait_one()?)
     })?;
-    check!(
-        t,
-        waiter.sleeps_in(t, Call::EPOLL_WAIT)?,
-        "nothing arrived, and epoll_wait blocks"
-    );
+    check!(t, waiter.sleeps_in(t, Call::EPOLL_WAIT)?, "nothing arrived, and epoll_wait blocks");
 
     epoll.modify(&socket, EPOLLIN | EPOLLOUT)?;
-    let expected = Report {
-        fd: socket.as_raw_fd(),
-        events: EPOLLOUT,
-    };
+    let expected = Report { fd: socket.as_raw_fd(), events: EPOLLOUT };
     check!(
         t,
         waiter.join_soon(t)? == Some(expected),

@@ -14,16 +14,8 @@ fn disarmed_after_one_report(t: &mut Trial) -> Result {
     let (mut writer, reader) = UnixStream::pair()?;
     let epoll = Epoll::watching(&reader, EPOLLIN | EPOLLONESHOT)?;
     writer.write_all(b"x")?;
-    check!(
-        t,
-        epoll.ready_now()? == [EPOLLIN],
-        "the arrival is reported"
-    );
-    check!(
-        t,
-        epoll.ready_now()? == [],
-        "once, although nothing was read"
-    );
+    check!(t, epoll.ready_now()? == [EPOLLIN], "the arrival is reported");
+    check!(t, epoll.ready_now()? == [], "once, although nothing was read");
     writer.write_all(b"y")?;
     check!(t, epoll.ready_now()? == [], "new data is not reported");
     drop(writer);
@@ -44,16 +36,8 @@ fn stays_registered(t: &mut Trial) -> Result {
         epoll.add(&counter, EPOLLIN) == Err(Errno::EEXIST),
         "EPOLL_CTL_ADD finds it registered"
     );
-    check!(
-        t,
-        epoll.delete(&counter) == Ok(()),
-        "EPOLL_CTL_DEL removes it"
-    );
-    check!(
-        t,
-        epoll.add(&counter, EPOLLIN) == Ok(()),
-        "and only then it can be added"
-    );
+    check!(t, epoll.delete(&counter) == Ok(()), "EPOLL_CTL_DEL removes it");
+    check!(t, epoll.add(&counter, EPOLLIN) == Ok(()), "and only then it can be added");
     Ok(())
 }
 
@@ -94,17 +78,9 @@ fn one_consumer(t: &mut Trial) -> Result {
         counter.write(1)?;
         crew.wait_for(1)?;
         crew.settle(t)?;
-        check!(
-            t,
-            crew.taken() == 1,
-            "reports after write {write}, with nothing read"
-        );
+        check!(t, crew.taken() == 1, "reports after write {write}, with nothing read");
     }
     let woken = crew.counts()?.since(&idle).woken();
-    check!(
-        t,
-        woken.len() == 1,
-        "threads woken by three writes: {woken:?}"
-    );
+    check!(t, woken.len() == 1, "threads woken by three writes: {woken:?}");
     Ok(())
 }

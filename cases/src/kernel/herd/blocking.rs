@@ -20,11 +20,7 @@ fn threads(t: &mut Trial) -> Result {
         woken_by_each(t, &crew, &listener)? == in_turn(),
         "the threads that each connection wakes"
     );
-    check!(
-        t,
-        crew.takers() == in_turn().concat(),
-        "the threads that accept them"
-    );
+    check!(t, crew.takers() == in_turn().concat(), "the threads that accept them");
     Ok(())
 }
 
@@ -33,19 +29,13 @@ fn threads(t: &mut Trial) -> Result {
 #[case(kernel = ["inet_csk_wait_for_connect", "prepare_to_wait_exclusive"], notes = ["S38", "S42"], since = "2.4", strength = Implementation)]
 fn processes(t: &mut Trial) -> Result {
     let listener = net::listener()?;
-    let crew = t.processes(WORKERS, Call::ACCEPT, |worker| {
-        accept_for_ever(worker, &listener)
-    })?;
+    let crew = t.processes(WORKERS, Call::ACCEPT, |worker| accept_for_ever(worker, &listener))?;
     check!(
         t,
         woken_by_each(t, &crew, &listener)? == in_turn(),
         "the processes that each connection wakes"
     );
-    check!(
-        t,
-        crew.takers() == in_turn().concat(),
-        "the processes that accept them"
-    );
+    check!(t, crew.takers() == in_turn().concat(), "the processes that accept them");
     Ok(())
 }
 

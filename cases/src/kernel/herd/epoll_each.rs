@@ -54,11 +54,7 @@ fn exclusive(t: &mut Trial) -> Result {
         woken_by_each(t, &crew, &listener)? == always(0),
         "the workers that each connection wakes"
     );
-    check!(
-        t,
-        crew.takers() == always(0).concat(),
-        "the workers that accept them"
-    );
+    check!(t, crew.takers() == always(0).concat(), "the workers that accept them");
     Ok(())
 }
 

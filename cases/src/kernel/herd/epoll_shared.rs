@@ -31,11 +31,7 @@ fn fewest(rounds: &[Vec<usize>]) -> usize {
 fn level(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN)?;
     let rounds = woken_by_each(t, &crew, &listener)?;
-    check!(
-        t,
-        fewest(&rounds) >= 2,
-        "the fewest threads that a connection wakes"
-    );
+    check!(t, fewest(&rounds) >= 2, "the fewest threads that a connection wakes");
     Ok(())
 }
 
@@ -58,9 +54,8 @@ fn edge(t: &mut Trial) -> Result {
 fn forked_after_epoll_create(t: &mut Trial) -> Result {
     let listener = nonblocking_listener()?;
     let epoll = Epoll::watching(&listener, EPOLLIN | EPOLLET)?;
-    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| {
-        serve_with(worker, &listener, &epoll)
-    })?;
+    let crew =
+        t.processes(WORKERS, Call::EPOLL_WAIT, |worker| serve_with(worker, &listener, &epoll))?;
     check!(
         t,
         woken_by_each(t, &crew, &listener)? == always(WORKERS - 1),
@@ -74,14 +69,9 @@ fn forked_after_epoll_create(t: &mut Trial) -> Result {
 fn forked_level(t: &mut Trial) -> Result {
     let listener = nonblocking_listener()?;
     let epoll = Epoll::watching(&listener, EPOLLIN)?;
-    let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| {
-        serve_with(worker, &listener, &epoll)
-    })?;
+    let crew =
+        t.processes(WORKERS, Call::EPOLL_WAIT, |worker| serve_with(worker, &listener, &epoll))?;
     let rounds = woken_by_each(t, &crew, &listener)?;
-    check!(
-        t,
-        fewest(&rounds) >= 2,
-        "the fewest processes that a connection wakes"
-    );
+    check!(t, fewest(&rounds) >= 2, "the fewest processes that a connection wakes");
     Ok(())
 }

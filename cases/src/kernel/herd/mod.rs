@@ -93,7 +93,5 @@ fn always(worker: usize) -> Vec<Vec<usize>> {
 
 /// One worker for each connection, in turn.
 fn in_turn() -> Vec<Vec<usize>> {
-    (0..CONNECTIONS as usize)
-        .map(|connection| vec![connection % WORKERS])
-        .collect()
+    (0..CONNECTIONS as usize).map(|connection| vec![connection % WORKERS]).collect()
 }

@@ -13,11 +13,7 @@ fn in_poll(t: &mut Trial) -> Result {
     let listener = Arc::new(nonblocking_listener()?);
     let crew = t.threads(WORKERS, Call::POLL, {
         let listener = listener.clone();
-        move |worker| {
-            serve(worker, &listener, || {
-                poll_wait(&*listener, POLLIN).map(drop)
-            })
-        }
+        move |worker| serve(worker, &listener, || poll_wait(&*listener, POLLIN).map(drop))
     })?;
     check!(
         t,
@@ -35,13 +31,8 @@ fn in_select(t: &mut Trial) -> Result {
         let listener = listener.clone();
         move |worker| {
             let number = listener.as_raw_fd();
-            let sets = Sets {
-                read: vec![number],
-                ..Sets::default()
-            };
-            serve(worker, &listener, || {
-                select(number + 1, &sets, None).returned.map(drop)
-            })
+            let sets = Sets { read: vec![number], ..Sets::default() };
+            serve(worker, &listener, || select(number + 1, &sets, None).returned.map(drop))
         }
     })?;
     check!(

@@ -33,11 +33,8 @@ fn epoll(t: &mut Trial) -> Result {
     let port = net::port_of(&first)?;
     let own = first.try_clone()?;
     let crew = t.threads(WORKERS, Call::EPOLL_WAIT, move |worker| {
-        let listener = if worker.index == 0 {
-            own.try_clone()?
-        } else {
-            net::reuseport_listener(port)?
-        };
+        let listener =
+            if worker.index == 0 { own.try_clone()? } else { net::reuseport_listener(port)? };
         listener.set_nonblocking(true)?;
         serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?)
     })?;

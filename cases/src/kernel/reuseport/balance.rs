@@ -23,17 +23,9 @@ fn receivers(count: usize) -> Result<Vec<usize>> {
 #[case(man = ["socket(7), SO_REUSEPORT"], kernel = ["inet_ehashfn", "reuseport_select_sock"], notes = ["S33", "S36"], since = "3.9", strength = Implementation)]
 fn even_in_the_long_run(t: &mut Trial) -> Result {
     let receivers = receivers(400)?;
-    check!(
-        t,
-        receivers.len() == 400,
-        "each of 400 connections was given to one listener"
-    );
-    let counts = [0, 1, 2, 3].map(|index| {
-        receivers
-            .iter()
-            .filter(|receiver| **receiver == index)
-            .count() as u64
-    });
+    check!(t, receivers.len() == 400, "each of 400 connections was given to one listener");
+    let counts = [0, 1, 2, 3]
+        .map(|index| receivers.iter().filter(|receiver| **receiver == index).count() as u64);
     let even = t.stands(uniform("connections per listener", &counts)?)?;
     check!(t, even, "the shares {counts:?} are those of a fair choice");
     Ok(())
@@ -49,14 +41,8 @@ fn even_in_the_long_run(t: &mut Trial) -> Result {
 )]
 fn round_robin(t: &mut Trial) -> Result {
     let receivers = receivers(40)?;
-    let in_turn = receivers
-        .windows(5)
-        .all(|five| five[0] == five[4] && five[0] != five[1]);
-    check!(
-        t,
-        in_turn,
-        "the listeners that got 40 connections: {receivers:?}"
-    );
+    let in_turn = receivers.windows(5).all(|five| five[0] == five[4] && five[0] != five[1]);
+    check!(t, in_turn, "the listeners that got 40 connections: {receivers:?}");
     Ok(())
 }
 
@@ -76,17 +62,9 @@ fn a_flow_sticks(t: &mut Trial) -> Result {
     net::barrier()?;
     let mut counts = group
         .iter()
-        .map(|socket| {
-            (0..20)
-                .take_while(|_| socket.recv(&mut [0]).is_ok())
-                .count()
-        })
+        .map(|socket| (0..20).take_while(|_| socket.recv(&mut [0]).is_ok()).count())
         .collect::<Vec<_>>();
     counts.sort_unstable();
-    check!(
-        t,
-        counts == [0, 0, 0, 20],
-        "datagrams per socket, in ascending order"
-    );
+    check!(t, counts == [0, 0, 0, 20], "datagrams per socket, in ascending order");
     Ok(())
 }

@@ -27,11 +27,7 @@ fn bind(socket: &OwnedFd, port: u16) -> nix::Result<()> {
 fn both_must_set_it(t: &mut Trial) -> Result {
     for kind in [SockType::Stream, SockType::Datagram] {
         for (first, second) in [(true, true), (true, false), (false, true), (false, false)] {
-            let expected = if first && second {
-                Ok(())
-            } else {
-                Err(Errno::EADDRINUSE)
-            };
+            let expected = if first && second { Ok(()) } else { Err(Errno::EADDRINUSE) };
             let earlier = prepared(kind, first)?;
             net::bind_to(&earlier, 0)?;
             let later = prepared(kind, second)?;
@@ -51,17 +47,9 @@ fn both_must_set_it(t: &mut Trial) -> Result {
 fn both_may_listen(t: &mut Trial) -> Result {
     let first = net::reuseport_listener(0)?;
     let second = prepared(SockType::Stream, true)?;
-    check!(
-        t,
-        bind(&second, net::port_of(&first)?) == Ok(()),
-        "bind beside a listener"
-    );
+    check!(t, bind(&second, net::port_of(&first)?) == Ok(()), "bind beside a listener");
     let backlog = nix::sys::socket::Backlog::MAXCONN;
-    check!(
-        t,
-        nix::sys::socket::listen(&second, backlog) == Ok(()),
-        "listen beside a listener"
-    );
+    check!(t, nix::sys::socket::listen(&second, backlog) == Ok(()), "listen beside a listener");
     Ok(())
 }
 
@@ -75,15 +63,7 @@ fn same_effective_user(t: &mut Trial) -> Result {
     seteuid(Uid::from_raw(1))?;
     let stranger = prepared(SockType::Stream, true).map(|socket| bind(&socket, port));
     seteuid(own)?;
-    check!(
-        t,
-        stranger? == Err(Errno::EADDRINUSE),
-        "bind as another user"
-    );
-    check!(
-        t,
-        bind(&prepared(SockType::Stream, true)?, port) == Ok(()),
-        "bind as the same user"
-    );
+    check!(t, stranger? == Err(Errno::EADDRINUSE), "bind as another user");
+    check!(t, bind(&prepared(SockType::Stream, true)?, port) == Ok(()), "bind as the same user");
     Ok(())
 }

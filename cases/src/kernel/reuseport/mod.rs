@@ -29,9 +29,7 @@ fn group(size: usize) -> Result<Vec<TcpListener>> {
 /// Connects `count` clients, and returns when all of them wait to be accepted.
 fn clients(count: usize, listener: &TcpListener) -> Result<Vec<TcpStream>> {
     net::stay_on_this_cpu()?;
-    (0..count)
-        .map(|_| net::connect(listener.local_addr()?))
-        .collect()
+    (0..count).map(|_| net::connect(listener.local_addr()?)).collect()
 }
 
 /// A nonblocking UDP socket on the port of the first member, if there is one.

@@ -15,35 +15,15 @@ fn share_is_not_stolen(t: &mut Trial) -> Result {
     let _clients = clients(40, &listeners[0])?;
     let (stuck, working) = (listeners.swap_remove(0), listeners.remove(0));
     let (left, taken) = (waiting(&stuck)?, waiting(&working)?);
-    check!(
-        t,
-        left + taken == 40,
-        "the two queues hold {left} and {taken} connections"
-    );
-    check!(
-        t,
-        left > 0,
-        "and one of them belongs to a member that does nothing"
-    );
+    check!(t, left + taken == 40, "the two queues hold {left} and {taken} connections");
+    check!(t, left > 0, "and one of them belongs to a member that does nothing");
 
     let accepted = (0..40).take_while(|_| working.accept().is_ok()).count();
-    check!(
-        t,
-        accepted == taken as usize,
-        "what the other member can accept"
-    );
+    check!(t, accepted == taken as usize, "what the other member can accept");
     working.set_nonblocking(false)?;
     let hungry = t.spawn("hungry", move || Ok(working.accept()?))?;
-    check!(
-        t,
-        hungry.sleeps_in(t, Call::ACCEPT)?,
-        "the member that works waits for more"
-    );
-    check!(
-        t,
-        waiting(&stuck)? == left,
-        "while {left} clients wait for the member that does not"
-    );
+    check!(t, hungry.sleeps_in(t, Call::ACCEPT)?, "the member that works waits for more");
+    check!(t, waiting(&stuck)? == left, "while {left} clients wait for the member that does not");
     Ok(())
 }
 
@@ -60,11 +40,7 @@ fn closing_resets_its_queue(t: &mut Trial) -> Result {
     let clients = clients(40, &listeners[0])?;
     let closed = listeners.swap_remove(0);
     let (lost, kept) = (waiting(&closed)?, waiting(&listeners[0])?);
-    check!(
-        t,
-        lost > 0,
-        "the queue of the one to be closed holds connections: {lost} of 40"
-    );
+    check!(t, lost > 0, "the queue of the one to be closed holds connections: {lost} of 40");
     drop(closed);
     net::barrier()?;
 
@@ -72,17 +48,11 @@ fn closing_resets_its_queue(t: &mut Trial) -> Result {
     for mut client in clients {
         client.set_nonblocking(true)?;
         resets += u32::from(
-            client
-                .read(&mut [0])
-                .is_err_and(|error| error.kind() == ErrorKind::ConnectionReset),
+            client.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset),
         );
     }
     check!(t, resets == lost, "clients that were reset");
-    check!(
-        t,
-        waiting(&listeners[0])? == kept,
-        "connections that the other listener has"
-    );
+    check!(t, waiting(&listeners[0])? == kept, "connections that the other listener has");
     Ok(())
 }
 
