@@ -69,6 +69,9 @@ impl Judge {
             (Verdict::Conforms, _) => {
                 (true, format!("better than upstream, where: {}", expectation.why))
             }
+            (Verdict::Unsupported, Verdict::Conforms) => {
+                (false, format!("a kernel {} should have it", self.system.release))
+            }
             (_, _) => (false, expectation.why),
         };
     }

@@ -153,6 +153,9 @@ mod planted {
     }
 }
 
+/// A test of this file.
+type Check = fn() -> Result<(), Failed>;
+
 static WARDENS: Wardens = Wardens::new();
 
 fn outcome(id: &str) -> Outcome {
@@ -320,7 +323,7 @@ fn main() -> ExitCode {
         println!("{:?}: {}", outcome.verdict, outcome.reason);
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, fn() -> Result<(), Failed>); 8] = [
+    let tests: [(&str, Check); 8] = [
         ("conforming_trial", conforming_trial),
         ("deviating_trial_ends_at_the_check", deviating_trial_ends_at_the_check),
         ("hang_is_explained", hang_is_explained),
