@@ -173,13 +173,31 @@ pub fn unix_socket() -> Result<OwnedFd> {
     Ok(socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?)
 }
 
-/// An `AF_UNIX` listener with an abstract address of the kernel's choice.
+/// An `AF_UNIX` listener with an abstract address of its own (unix(7)).
 pub fn unix_listener(backlog: i32) -> Result<(OwnedFd, nix::sys::socket::UnixAddr)> {
-    use nix::sys::socket::UnixAddr;
     use std::os::fd::AsRawFd;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("ioconform-{}-{number}", std::process::id());
+    let address = nix::sys::socket::UnixAddr::new_abstract(name.as_bytes())?;
     let socket = unix_socket()?;
-    bind(socket.as_raw_fd(), &UnixAddr::new_unnamed())?;
+    bind(socket.as_raw_fd(), &address)?;
     listen(&socket, Backlog::new(backlog)?)?;
-    let address = getsockname(socket.as_raw_fd())?;
     Ok((socket, address))
+}
+
+/// How many connections wait to be accepted: `TCP_INFO` of a listener counts them. Ends the trial
+/// as `unobservable` on a system that does not count a connection made for the purpose.
+pub fn queued(listener: &TcpListener) -> Result<u32> {
+    let count = |listener: &TcpListener| -> Result<u32> { Ok(tcp_info(listener)?.tcpi_unacked) };
+    let control = self::listener()?;
+    let _client = connect(control.local_addr()?)?;
+    let soon = std::time::Instant::now() + std::time::Duration::from_secs(1);
+    if crate::watch::spin_until(soon, || Ok(count(&control)? == 1))? {
+        count(listener)
+    } else {
+        Err(Stop::Unobservable("TCP_INFO does not count a listener's queue here".to_owned()))
+    }
 }

@@ -8,11 +8,6 @@ mod queues;
 
 use harness::prelude::*;
 
-/// How many connections wait to be accepted (for a listener, `TCP_INFO` counts them there).
-fn waiting(listener: &TcpListener) -> Result<u32> {
-    Ok(net::tcp_info(listener)?.tcpi_unacked)
-}
-
 /// Listeners of one group, all on the same port.
 fn group(size: usize) -> Result<Vec<TcpListener>> {
     let mut listeners = vec![net::reuseport_listener(0)?];

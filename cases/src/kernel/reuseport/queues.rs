@@ -5,7 +5,7 @@
 use harness::prelude::*;
 use harness::sys::process;
 
-use super::{clients, group, waiting};
+use super::{clients, group};
 
 /// Connections that were given to a listener whose owner does nothing are not taken over by another
 /// member that waits for work.
@@ -14,7 +14,7 @@ fn share_is_not_stolen(t: &mut Trial) -> Result {
     let mut listeners = group(2)?;
     let _clients = clients(40, &listeners[0])?;
     let (stuck, working) = (listeners.swap_remove(0), listeners.remove(0));
-    let (left, taken) = (waiting(&stuck)?, waiting(&working)?);
+    let (left, taken) = (net::queued(&stuck)?, net::queued(&working)?);
     check!(t, left + taken == 40, "the two queues hold {left} and {taken} connections");
     check!(t, left > 0, "and one of them belongs to a member that does nothing");
 
@@ -23,7 +23,11 @@ fn share_is_not_stolen(t: &mut Trial) -> Result {
     working.set_nonblocking(false)?;
     let hungry = t.spawn("hungry", move || Ok(working.accept()?))?;
     check!(t, hungry.sleeps_in(t, Call::ACCEPT)?, "the member that works waits for more");
-    check!(t, waiting(&stuck)? == left, "while {left} clients wait for the member that does not");
+    check!(
+        t,
+        net::queued(&stuck)? == left,
+        "while {left} clients wait for the member that does not"
+    );
     Ok(())
 }
 
@@ -39,7 +43,7 @@ fn closing_resets_its_queue(t: &mut Trial) -> Result {
     let mut listeners = group(2)?;
     let clients = clients(40, &listeners[0])?;
     let closed = listeners.swap_remove(0);
-    let (lost, kept) = (waiting(&closed)?, waiting(&listeners[0])?);
+    let (lost, kept) = (net::queued(&closed)?, net::queued(&listeners[0])?);
     check!(t, lost > 0, "the queue of the one to be closed holds connections: {lost} of 40");
     drop(closed);
     net::barrier()?;
@@ -52,7 +56,7 @@ fn closing_resets_its_queue(t: &mut Trial) -> Result {
         );
     }
     check!(t, resets == lost, "clients that were reset");
-    check!(t, waiting(&listeners[0])? == kept, "connections that the other listener has");
+    check!(t, net::queued(&listeners[0])? == kept, "connections that the other listener has");
     Ok(())
 }
 
@@ -64,7 +68,7 @@ fn joining_moves_nothing(t: &mut Trial) -> Result {
     let late = net::reuseport_listener(net::port_of(&first)?)?;
     check!(
         t,
-        (waiting(&first)?, waiting(&late)?) == (20, 0),
+        (net::queued(&first)?, net::queued(&late)?) == (20, 0),
         "connections that wait for the old and the new member"
     );
     Ok(())
