@@ -13,7 +13,7 @@ Examples:
   ioconform run 'epoll.*' --skip '*.exclusive.*'
   ioconform run -o json=now.json -o REPORT.md  and write reports
   ioconform run herd --repeat 200              is it steady?
-  ioconform explain herd.accept                what a case claims, and how it is decided
+  ioconform explain herd.blocking              what a case claims, and how it is decided
   ioconform diff before.json now.json          what changed
 
 Exit status: 0 all as expected, 1 something unexpected, 2 usage, 3 could not judge,
@@ -125,7 +125,7 @@ pub(crate) struct Run {
     /// Run each case N times; differing verdicts are unexpected
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
-    /// Repeat until something unexpected happens (with --repeat: at most N times)
+    /// Run all cases again and again until something unexpected happens (at most --repeat N times)
     #[arg(long)]
     pub(crate) until_unexpected: bool,
     /// Multiply every deadline, for slow or emulated machines
@@ -137,7 +137,7 @@ pub(crate) struct Run {
     /// Known deviations of this system, each with a reason
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) baseline: Option<PathBuf>,
-    /// Write what was unexpected into the baseline file, to be reviewed
+    /// Add what was unexpected to the baseline file, to be reviewed
     #[arg(long, requires = "baseline")]
     pub(crate) bless: bool,
     /// Write a report: FORMAT=PATH (json, md, ktap, junit), or a PATH whose ending tells; `-` is

@@ -18,7 +18,6 @@ use crate::screen::{Screen, color};
 pub(crate) struct Display<'a> {
     screen: &'a Screen,
     total: usize,
-    repeat: u32,
     done: AtomicUsize,
     kind: Kind,
     unexpected_only: bool,
@@ -42,21 +41,15 @@ impl<'a> Display<'a> {
         repeat: u32,
         quiet: u8,
     ) -> Display<'a> {
+        let trials = total as u64 * u64::from(repeat);
         let kind = match how {
             Progress::None => Kind::Nothing,
             Progress::Auto if quiet > 0 => Kind::Nothing,
-            Progress::Auto if std::io::stderr().is_terminal() => Kind::bar(total),
-            Progress::Bar => Kind::bar(total),
+            Progress::Auto if std::io::stderr().is_terminal() => Kind::bar(trials),
+            Progress::Bar => Kind::bar(trials),
             Progress::Auto | Progress::Counter => Kind::Counter,
         };
-        Display {
-            screen,
-            total,
-            repeat,
-            done: AtomicUsize::new(0),
-            kind,
-            unexpected_only: quiet > 0,
-        }
+        Display { screen, total, done: AtomicUsize::new(0), kind, unexpected_only: quiet > 0 }
     }
 
     /// Takes the bar away.
@@ -68,9 +61,9 @@ impl<'a> Display<'a> {
 }
 
 impl Kind {
-    fn bar(total: usize) -> Kind {
+    fn bar(trials: u64) -> Kind {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
-        let bar = all.add(ProgressBar::new(total as u64));
+        let bar = all.add(ProgressBar::new(trials));
         let style = ProgressStyle::with_template("{bar:32.green} {pos}/{len} {elapsed} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌"));
         Kind::Bar { all, bar, running: Mutex::default() }
@@ -91,17 +84,7 @@ impl Watcher for Display<'_> {
         }
     }
 
-    fn repeated(&self, case: &'static Case, done: u32) {
-        if let Kind::Bar { running, .. } = &self.kind
-            && self.repeat > 1
-            && let Some(line) = running.lock().unwrap_or_else(PoisonError::into_inner).get(case.id)
-        {
-            line.set_message(format!("{} {done}/{}", case.id, self.repeat));
-        }
-    }
-
-    fn finished(&self, case: &'static Case, record: Option<&Record>) {
-        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+    fn finished(&self, case: &'static Case, record: Option<&Record>, last: bool) {
         if let Kind::Bar { bar, running, .. } = &self.kind {
             if let Some(line) =
                 running.lock().unwrap_or_else(PoisonError::into_inner).remove(case.id)
@@ -110,6 +93,10 @@ impl Watcher for Display<'_> {
             }
             bar.inc(1);
         }
+        if !last {
+            return;
+        }
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let Some(record) = record else { return };
         let (paint, reset) = (color(record.verdict, record.expected), anstyle::Reset);
         let width = self.total.to_string().len();

@@ -11,16 +11,16 @@ use std::time::Instant;
 use anstyle::{AnsiColor, Reset};
 use anyhow::Context as _;
 use harness::baseline::Baseline;
-use harness::isolate::{Namespace, probe};
+use harness::isolate::{Namespace, Wardens, probe};
 use harness::judge::Judge;
 use harness::record::{Record, Run, SCHEMA, Verdict};
-use harness::runner::{self, Plan};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use harness::runner::{self, Done, Plan};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::outputs::Output;
 use crate::progress::Display;
 use crate::screen::{Screen, color, paint};
-use crate::{Failure, arguments, select, state};
+use crate::{COULD_NOT_JUDGE, Failure, arguments, select, state};
 
 pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Failure> {
     let cases = select::select(&arguments.selection).map_err(Failure::usage)?;
@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Fai
 
     let mut notes = harness::doctor::notes();
     let mut jobs = arguments.jobs.map_or(judge.system.cpus, |jobs| jobs as usize);
-    if !probe()?.contains(&Namespace::Net) && jobs > 1 {
+    let wardens = Wardens::new(probe()?);
+    if !wardens.give(Namespace::Net) && jobs > 1 {
         jobs = 1;
         notes.push("trials ran one at a time: they share ports and counters".to_owned());
     }
@@ -56,11 +57,12 @@ pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Fai
         until_unexpected: arguments.until_unexpected,
         fail_fast: arguments.fail_fast,
         timeout_scale: arguments.timeout_scale,
+        wardens: &wardens,
         cancel: Some(cancel.reader.as_fd()),
     };
     let (started, clock) = (now(), Instant::now());
     let display = Display::new(screen, arguments.progress, selected, plan.repeat, arguments.quiet);
-    let records = runner::run(&plan, &judge, &display);
+    let Done { records, complete } = runner::run(&plan, &judge, &display);
     display.close();
 
     let run = Run {
@@ -68,22 +70,28 @@ pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Fai
         ioconform: env!("CARGO_PKG_VERSION").to_owned(),
         started,
         millis: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
-        complete: records.len() == selected,
+        complete,
         interrupted: cancel.happened.load(Ordering::Relaxed),
         command: std::env::args().skip(1).collect(),
-        stale_baseline: stale(&judge, arguments, records.len() == selected),
+        stale_baseline: stale(&judge, arguments, complete),
         system: judge.system.clone(),
         notes,
         records,
     };
     let kept = state::remember(&run);
     summarize(arguments, screen, &run);
-    write_reports(arguments, screen, &run, kept.as_deref())?;
-    if arguments.bless {
-        bless(arguments, &judge, &run)?;
-        return Ok(if run.interrupted { 130 } else { 0 });
+    let written = write_reports(arguments, &run, kept.as_deref());
+    let blessed = if arguments.bless { bless(arguments, &run, screen) } else { Ok(()) };
+    for failure in [written, blessed].into_iter().filter_map(Result::err) {
+        screen.error(&format!("{failure:#}"));
+        return Ok(if run.exit_code() == 0 { COULD_NOT_JUDGE } else { run.exit_code() });
     }
-    Ok(run.exit_code())
+    let accepted = |record: &Record| arguments.bless && Baseline::accepts(record);
+    let rest = Run {
+        records: run.records.into_iter().filter(|record| !accepted(record)).collect(),
+        ..run
+    };
+    Ok(if rest.records.is_empty() { 0 } else { rest.exit_code() })
 }
 
 fn judge(arguments: &arguments::Run) -> Result<Judge, Failure> {
@@ -110,34 +118,35 @@ fn stale(judge: &Judge, arguments: &arguments::Run, complete: bool) -> Vec<Strin
     }
 }
 
-fn bless(arguments: &arguments::Run, judge: &Judge, run: &Run) -> anyhow::Result<()> {
-    let Some(path) = &arguments.baseline else {
-        return Ok(());
-    };
-    let text = Baseline::bless(judge.baseline.as_ref(), run);
-    harness::report::write(path, &text).with_context(|| format!("cannot write {}", path.display()))
+/// Appends to the baseline what can be accepted: what stands in it is its author's.
+fn bless(arguments: &arguments::Run, run: &Run, screen: &Screen) -> anyhow::Result<()> {
+    let Some(path) = &arguments.baseline else { return Ok(()) };
+    let (entries, count) = Baseline::bless(run);
+    if count > 0 {
+        let before =
+            if path.exists() { std::fs::read_to_string(path)? + "\n" } else { String::new() };
+        let written = harness::report::write(path, &(before + &entries));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    screen.line(&format!("{count} entries added to {}; give each its reason", path.display()));
+    Ok(())
 }
 
-/// Writes every report that can be written; of those that cannot, says where the results are.
+/// Writes every report that can be written; says of those that cannot, and where the results are.
 fn write_reports(
     arguments: &arguments::Run,
-    screen: &Screen,
     run: &Run,
     kept: Option<&std::path::Path>,
-) -> Result<(), Failure> {
-    let mut failure = None;
-    for output in &arguments.output {
-        if let Err(error) = output.write(run) {
-            let kept = kept.map_or(String::new(), |kept| {
-                format!("; the results are kept in {}", kept.display())
-            });
-            let error = anyhow::anyhow!("{error:#}{kept}");
-            if let Some(earlier) = failure.replace(error) {
-                screen.error(&format!("{earlier:#}"));
-            }
-        }
+) -> anyhow::Result<()> {
+    let failures: Vec<_> =
+        arguments.output.iter().filter_map(|output| output.write(run).err()).collect();
+    if failures.is_empty() {
+        return Ok(());
     }
-    failure.map_or(Ok(()), |error| Err(error.into()))
+    let what: Vec<_> = failures.iter().map(|failure| format!("{failure:#}")).collect();
+    let kept =
+        kept.map_or(String::new(), |kept| format!("; the results are kept in {}", kept.display()));
+    anyhow::bail!("{}{kept}", what.join("; "))
 }
 
 /// The first of these signals ends the run in order, a second one at once.
@@ -150,7 +159,7 @@ impl Cancel {
     fn on_signals() -> anyhow::Result<Cancel> {
         let (reader, mut writer) = std::io::pipe()?;
         let happened = Arc::new(AtomicBool::new(false));
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
         let flag = happened.clone();
         std::thread::spawn(move || {
             for _ in &mut signals {

@@ -1,34 +1,44 @@
-//! What was last seen on this machine: kept in `$XDG_STATE_HOME/ioconform/last.json`, so that
-//! `explain` can tell it, and so that no result is lost when a report cannot be written.
+//! What was seen on this machine, kept in `$XDG_STATE_HOME/ioconform`: `last.json` is the result
+//! of the last run, so that none is lost when a report cannot be written; `seen.json` holds the
+//! last record of each case, for `explain`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use harness::record::{Record, Run};
-use harness::report::{Format, merge, read, write};
+use harness::report::{Format, write};
 
-/// The file; nothing if the user has no home.
-pub(crate) fn path() -> Option<PathBuf> {
+/// When a case was last seen, and how it ended.
+type Seen = BTreeMap<String, (String, Record)>;
+
+/// The folder; nothing if the user has no home.
+fn folder() -> Option<PathBuf> {
     let absolute =
         |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let folder =
         absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
-    Some(folder.join("ioconform/last.json"))
+    Some(folder.join("ioconform"))
 }
 
-/// Adds a run to what was seen before on the same kernel. Returns the file, or nothing if it
-/// could not be written: this is a convenience, and a run does not fail for it.
+/// Keeps a run. Returns the file of its result, or nothing if it could not be written: this is a
+/// convenience, and a run does not fail for it.
 pub(crate) fn remember(run: &Run) -> Option<PathBuf> {
-    let path = path()?;
-    std::fs::create_dir_all(path.parent()?).ok()?;
-    let before = read(&path).ok().filter(|before| before.system.release == run.system.release);
-    let whole = merge(before.into_iter().chain([run.clone()]).collect())?;
-    write(&path, &Format::Json.render(&whole)).ok()?;
-    Some(path)
+    let folder = folder()?;
+    std::fs::create_dir_all(&folder).ok()?;
+    let mut seen = seen().unwrap_or_default();
+    let records = run.records.iter().cloned();
+    seen.extend(records.map(|record| (record.id.clone(), (run.started.clone(), record))));
+    let _ = write(&folder.join("seen.json"), &serde_json::to_string(&seen).ok()?);
+    let last = folder.join("last.json");
+    write(&last, &Format::Json.render(run)).ok()?;
+    Some(last)
+}
+
+fn seen() -> Option<Seen> {
+    serde_json::from_str(&std::fs::read_to_string(folder()?.join("seen.json")).ok()?).ok()
 }
 
 /// What was last seen of a case here, and when.
 pub(crate) fn last_seen(id: &str) -> Option<(String, Record)> {
-    let run = read(&path()?).ok()?;
-    let when = run.started;
-    run.records.into_iter().find(|record| record.id == id).map(|record| (when, record))
+    seen()?.remove(id)
 }

@@ -112,17 +112,20 @@ impl Baseline {
         })
     }
 
-    /// Marks a record as expected, or as unexpectedly good, by the first entry that speaks of it.
+    /// Marks a record as expected, or as unexpectedly good, by the entries that speak of it. Of
+    /// the cases that a glob matches some may conform; of one that is named, none.
     pub fn apply(&self, system: &System, record: &mut Record) {
         let speaks = |entry: &&Entry| entry.ids.is_match(&record.id) && entry.is_about(system);
-        let Some(entry) = self.entries.iter().find(speaks) else {
-            return;
-        };
-        entry.used.store(true, Ordering::Relaxed);
-        if entry.known.verdicts.contains(&record.verdict) {
+        let entries: Vec<_> = self.entries.iter().filter(speaks).collect();
+        let accepts = |entry: &&&Entry| entry.known.verdicts.contains(&record.verdict);
+        if let Some(entry) = entries.iter().find(accepts) {
+            entry.used.store(true, Ordering::Relaxed);
             record.expected = true;
             record.note = format!("baseline: {}", entry.known.reason);
-        } else if record.verdict == Verdict::Conforms {
+        } else if record.verdict == Verdict::Conforms
+            && let Some(entry) = entries.iter().find(|entry| entry.known.case == record.id)
+        {
+            entry.used.store(true, Ordering::Relaxed);
             record.expected = false;
             record.note = format!("unexpected pass; the baseline says: {}", entry.known.reason);
         }
@@ -134,22 +137,21 @@ impl Baseline {
         self.entries.iter().filter(stale).map(|entry| entry.known.case.clone()).collect()
     }
 
-    /// The text of a baseline that accepts everything unexpected in `run`, keeping the entries
-    /// of this one that still hold.
-    pub fn bless(this: Option<&Baseline>, run: &Run) -> String {
-        let mut file = File::default();
-        let passes: Vec<_> =
-            run.unexpected().filter(|record| record.verdict == Verdict::Conforms).collect();
-        for entry in this.into_iter().flat_map(|baseline| &baseline.entries) {
-            let passed = passes.iter().any(|record| entry.ids.is_match(&record.id));
-            if !passed && !run.stale_baseline.contains(&entry.known.case) {
-                file.known.push(entry.known.clone());
-            }
-        }
-        for record in
-            run.unexpected().filter(|record| record.verdict != Verdict::Conforms && !record.flaky())
-        {
-            file.known.push(Known {
+    /// Whether a baseline may accept an unexpected record. A failure of the suite, a flaky case
+    /// and an unexpected pass stay unexpected.
+    pub fn accepts(record: &Record) -> bool {
+        !record.expected
+            && !record.flaky()
+            && !matches!(record.verdict, Verdict::Conforms | Verdict::Error)
+    }
+
+    /// Entries, to be appended to a baseline, that accept what may be accepted of `run`; with how
+    /// many they are.
+    pub fn bless(run: &Run) -> (String, usize) {
+        let known: Vec<_> = run
+            .unexpected()
+            .filter(|record| Baseline::accepts(record))
+            .map(|record| Known {
                 case: record.id.clone(),
                 verdicts: vec![record.verdict],
                 when: String::new(),
@@ -157,9 +159,10 @@ impl Baseline {
                     "blessed on {} {}: {}",
                     run.system.name, run.system.release, record.reason
                 ),
-            });
-        }
-        toml::to_string_pretty(&file).unwrap_or_default()
+            })
+            .collect();
+        let count = known.len();
+        (toml::to_string_pretty(&File { known }).unwrap_or_default(), count)
     }
 }
 

@@ -100,6 +100,11 @@ impl Tally {
         self.verdicts.keys().all(|seen| *seen == verdict)
     }
 
+    /// The record that stands for the trials so far.
+    pub fn so_far(&self) -> Option<&Record> {
+        self.chosen.as_ref()
+    }
+
     /// The one record; nothing if there was no trial.
     pub fn record(self) -> Option<Record> {
         let mut record = self.chosen?;

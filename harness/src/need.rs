@@ -101,19 +101,29 @@ fn ipv6() -> Result {
     }
 }
 
+/// A ring that can be made and entered. A filter may forbid any of its system calls, with any
+/// errno; a system that has none says `ENOSYS` without one.
 fn io_uring() -> Result {
-    match io_uring::IoUring::new(2) {
-        Ok(_) => Ok(()),
-        Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
-            Errno::ENOSYS => Err(Stop::Unsupported(
-                "io_uring_setup: the system has no io_uring (ENOSYS)".to_owned(),
-            )),
-            Errno::EPERM | Errno::EACCES => skipped(
-                "io_uring is forbidden here (sysctl or seccomp filter)".to_owned(),
-                "sysctl -w kernel.io_uring_disabled=0, outside of a container",
-            ),
-            errno => Err(Stop::Error(format!("io_uring_setup: {}", errno.desc()))),
-        },
+    let entered = io_uring::IoUring::new(2).and_then(|ring| ring.submit());
+    let Err(error) = entered else { return Ok(()) };
+    let filtered = std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+        status.lines().any(|line| line.starts_with("Seccomp:\t") && !line.ends_with('0'))
+    });
+    match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
+        Errno::EPERM | Errno::EACCES => skipped(
+            format!("io_uring is forbidden here by a sysctl or a seccomp filter: {error}"),
+            "sysctl -w kernel.io_uring_disabled=0, outside of a container",
+        ),
+        Errno::ENOSYS if filtered => skipped(
+            "io_uring is not there, or a seccomp filter says so (ENOSYS)".to_owned(),
+            "run outside of the container whose filter it is",
+        ),
+        Errno::ENOSYS => Err(Stop::Unsupported("the system has no io_uring (ENOSYS)".to_owned())),
+        Errno::ENOMEM => skipped(
+            "no locked memory is left for a ring (ENOMEM)".to_owned(),
+            "ulimit -l unlimited",
+        ),
+        errno => Err(Stop::Error(format!("io_uring_setup: {}", errno.desc()))),
     }
 }
 

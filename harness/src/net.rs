@@ -194,8 +194,11 @@ pub fn queued(listener: &TcpListener) -> Result<u32> {
     let count = |listener: &TcpListener| -> Result<u32> { Ok(tcp_info(listener)?.tcpi_unacked) };
     let control = self::listener()?;
     let _client = connect(control.local_addr()?)?;
-    let soon = std::time::Instant::now() + std::time::Duration::from_secs(1);
-    if crate::watch::spin_until(soon, || Ok(count(&control)? == 1))? {
+    let mut patience = crate::watch::Patience::new(std::time::Duration::from_secs(1));
+    while count(&control)? != 1 && patience.lasts() {
+        nix::sched::sched_yield()?;
+    }
+    if count(&control)? == 1 {
         count(listener)
     } else {
         Err(Stop::Unobservable("TCP_INFO does not count a listener's queue here".to_owned()))

@@ -1,12 +1,9 @@
 //! Runs the selected cases side by side and gathers their records.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-use nix::fcntl::{Flock, FlockArg};
 
 use crate::case::Case;
 use crate::isolate::{Terms, Wardens};
@@ -24,51 +21,73 @@ pub struct Plan<'a> {
     pub attempts: u32,
     /// How often each case is run.
     pub repeat: u32,
-    /// End the repetition of a case at its first unexpected verdict, and the run with it.
+    /// End the run at the first unexpected verdict, whatever is still to be repeated.
     pub until_unexpected: bool,
     /// End the run at the first unexpected verdict.
     pub fail_fast: bool,
     /// Every deadline is multiplied by this.
     pub timeout_scale: f64,
+    /// What the trials run under.
+    pub wardens: &'a Wardens,
     /// Becomes readable, and stays so, when the run is cancelled.
     pub cancel: Option<BorrowedFd<'a>>,
 }
 
 /// Is told how a run goes on, from several threads at once.
 pub trait Watcher: Sync {
-    /// A case begins.
+    /// A trial of a case begins.
     fn started(&self, case: &'static Case);
-    /// A case of which one trial is through goes on with the next: `done` of `repeat`.
-    fn repeated(&self, case: &'static Case, done: u32);
-    /// A case is through, or was cancelled.
-    fn finished(&self, case: &'static Case, record: Option<&Record>);
+    /// A trial of a case is through, or was cancelled. Told with the record of all of its trials
+    /// so far, if there is one, and whether this was the last.
+    fn finished(&self, case: &'static Case, record: Option<&Record>, last: bool);
 }
 
-/// Runs the plan; the records are sorted by id. Fewer than the plan has cases if it was cancelled
-/// or ended early.
-pub fn run(plan: &Plan, judge: &Judge, watcher: &dyn Watcher) -> Vec<Record> {
+/// Runs the plan, in rounds: every case once before any is repeated. The records are sorted by
+/// id; fewer than the plan has cases if it was cancelled or ended early.
+pub fn run(plan: &Plan, judge: &Judge, watcher: &dyn Watcher) -> Done {
     let (alone, together): (Vec<_>, Vec<_>) =
         plan.cases.iter().copied().partition(|case| case.alone);
-    let running =
-        Running { plan, judge, watcher, wardens: Wardens::new(), stop: AtomicBool::new(false) };
-    let records = Mutex::new(Vec::new());
+    let running = Running { plan, judge, watcher, stop: AtomicBool::new(false) };
+    let mut done = Done { records: Vec::new(), complete: true };
     for (cases, jobs) in [(together, plan.jobs.max(1)), (alone, 1)] {
-        let queue = Mutex::new(VecDeque::from(cases));
-        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let queue = Mutex::new(cases.into_iter().map(Work::new).collect::<VecDeque<_>>());
+        let finished = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
             for _ in 0..jobs {
-                scope.spawn(|| {
-                    while let Some(case) = next().filter(|_| !running.stopped()) {
-                        let record = running.case(case);
-                        records.lock().unwrap_or_else(PoisonError::into_inner).extend(record);
-                    }
-                });
+                scope.spawn(|| running.work(&queue, &finished));
             }
         });
+        let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let left = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.complete &= left.is_empty();
+        done.records
+            .extend(finished.into_iter().chain(left).filter_map(|work| work.tally.record()));
     }
-    let mut records = records.into_inner().unwrap_or_else(PoisonError::into_inner);
-    records.sort_by(|a: &Record, b: &Record| a.id.cmp(&b.id));
-    records
+    done.complete &= done.records.len() == plan.cases.len();
+    done.records.sort_by(|a, b| a.id.cmp(&b.id));
+    done
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Done {
+    /// A record for each case that had a trial.
+    pub records: Vec<Record>,
+    /// Whether every case had all of its trials.
+    pub complete: bool,
+}
+
+/// A case on its way through its trials.
+struct Work {
+    case: &'static Case,
+    rounds: u32,
+    tally: Tally,
+}
+
+impl Work {
+    fn new(case: &'static Case) -> Work {
+        Work { case, rounds: 0, tally: Tally::default() }
+    }
 }
 
 /// A plan on its way.
@@ -76,50 +95,48 @@ struct Running<'a> {
     plan: &'a Plan<'a>,
     judge: &'a Judge,
     watcher: &'a dyn Watcher,
-    wardens: Wardens,
     stop: AtomicBool,
 }
 
 impl Running<'_> {
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Runs a case as often as the plan says. What was cancelled half-way has no record.
-    fn case(&self, case: &'static Case) -> Option<Record> {
-        self.watcher.started(case);
-        let record = self.repeat(case);
-        self.watcher.finished(case, record.as_ref());
-        let unexpected = record.as_ref().is_some_and(|record| !record.expected);
-        if unexpected && (self.plan.fail_fast || self.plan.until_unexpected) {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        record
-    }
-
-    fn repeat(&self, case: &'static Case) -> Option<Record> {
-        let mut tally = Tally::default();
-        for done in 1..=self.plan.repeat.max(1) {
-            let record = self.attempt(case)?;
-            let end = !record.expected && self.plan.until_unexpected;
-            tally.add(record);
-            self.watcher.repeated(case, done);
-            if end || self.stopped() {
-                break;
+    /// Takes cases from the head of the queue and puts those that are to be repeated at its end.
+    fn work(&self, queue: &Mutex<VecDeque<Work>>, finished: &Mutex<Vec<Work>>) {
+        let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
+        while !self.stop.load(Ordering::Relaxed) {
+            let next = lock().pop_front();
+            let Some(mut work) = next else { return };
+            self.watcher.started(work.case);
+            let record = self.attempt(work.case);
+            let cancelled = record.is_none();
+            let unexpected = record.as_ref().is_some_and(|record| !record.expected);
+            if let Some(record) = record {
+                work.tally.add(record);
+                work.rounds += 1;
+            }
+            let last = work.rounds >= self.plan.repeat.max(1);
+            let stop =
+                cancelled || unexpected && (self.plan.fail_fast || self.plan.until_unexpected);
+            self.watcher.finished(work.case, work.tally.so_far(), last || stop);
+            if stop {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+            if last {
+                finished.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+            } else {
+                lock().push_back(work);
             }
         }
-        tally.record()
     }
 
     /// One trial, and more of them for as long as the verdict is unexpected and attempts are
     /// left. A failure of the suite is forgiven once an attempt succeeds; a deviation never is:
-    /// both verdicts stand in the record, which stays unexpected.
+    /// both verdicts stand in the record, which stays unexpected. Nothing if it was cancelled.
     fn attempt(&self, case: &'static Case) -> Option<Record> {
-        let _turn = take_turn(case.alone);
         let terms = Terms { timeout_scale: self.plan.timeout_scale, cancel: self.plan.cancel };
         let mut tally = Tally::default();
         for number in 1..=self.plan.attempts.max(1) {
-            let mut record = self.judge.record(case, self.wardens.run(case, terms))?;
+            let outcome = self.plan.wardens.run(case, terms);
+            let Some(mut record) = self.judge.record(case, outcome) else { break };
             if record.expected && number > 1 && tally.only(Verdict::Error) {
                 record.note = format!("at attempt {number}, after errors of the suite");
                 return Some(record);
@@ -132,12 +149,4 @@ impl Running<'_> {
         }
         tally.record()
     }
-}
-
-/// A case that measures wants no other trial beside it, be it of this process or of another one
-/// of the same program (nextest runs a process a test). The program's file is the lock.
-pub(crate) fn take_turn(alone: bool) -> Option<Flock<File>> {
-    let file = File::open(std::env::current_exe().ok()?).ok()?;
-    let kind = if alone { FlockArg::LockExclusive } else { FlockArg::LockShared };
-    Flock::lock(file, kind).ok()
 }

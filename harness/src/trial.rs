@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Check, Measure, Statistic, Verdict};
+use crate::watch::Patience;
 
 /// What a case, and every helper that can end one, returns.
 pub type Result<T = ()> = std::result::Result<T, Stop>;
@@ -146,11 +147,26 @@ impl Trial {
         Ok(())
     }
 
-    /// Spins, giving way to others, until `condition` holds; false if it never does within half
-    /// of what is left of the trial's time. For the outcome of a `check!`.
-    pub fn eventually(&self, condition: impl FnMut() -> Result<bool>) -> Result<bool> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        crate::watch::spin_until(Instant::now() + left / 2, condition)
+    /// Spins, giving way to others, until `condition` holds; false if it never does. For the
+    /// outcome of a `check!`.
+    ///
+    /// "Never" is half of the time that is left, and at least a second of this thread's own
+    /// turns: a stall of the whole machine does not count (see [`crate::watch::Patience`]), and a
+    /// trial without so much time ends as hung before it accuses anybody.
+    pub fn eventually(&self, mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
+        let mut patience = self.patience();
+        while patience.lasts() {
+            if condition()? {
+                return Ok(true);
+            }
+            nix::sched::sched_yield()?;
+        }
+        condition()
+    }
+
+    /// How long this trial waits for what must become true.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::new((self.time_left() / 2).max(Duration::from_secs(1)))
     }
 
     /// How long the trial may still run.

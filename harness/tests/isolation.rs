@@ -6,6 +6,7 @@
 
 use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use harness::catalogue;
@@ -156,7 +157,8 @@ mod planted {
 /// A test of this file.
 type Check = fn() -> Result<(), Failed>;
 
-static WARDENS: Wardens = Wardens::new();
+static WARDENS: LazyLock<Wardens> =
+    LazyLock::new(|| Wardens::new(harness::isolate::probe().unwrap()));
 
 fn outcome(id: &str) -> Outcome {
     let case = catalogue::find(id).unwrap_or_else(|| panic!("no case {id}"));
@@ -308,7 +310,7 @@ fn cancelled_trial_is_ended() -> Result<(), Failed> {
     drop(writer);
     let terms = Terms { timeout_scale: 1.0, cancel: Some(reader.as_fd()) };
     let started = Instant::now();
-    let cancelled = Wardens::new().run(catalogue::find("planted.hangs_long").unwrap(), terms);
+    let cancelled = WARDENS.run(catalogue::find("planted.hangs_long").unwrap(), terms);
     assert!(matches!(cancelled, Err(harness::isolate::StartError::Cancelled)));
     assert!(started.elapsed() < Duration::from_secs(30));
     Ok(())
@@ -318,6 +320,7 @@ fn cancelled_trial_is_ended() -> Result<(), Failed> {
 /// tests run one by one: several of them look at every process below this one.
 fn main() -> ExitCode {
     harness::entry();
+    LazyLock::force(&WARDENS);
     if let Ok(id) = std::env::var("PLANTED") {
         let outcome = outcome(&id);
         println!("{:?}: {}", outcome.verdict, outcome.reason);

@@ -64,6 +64,7 @@ impl Namespace {
 struct Order {
     case: String,
     limit: Duration,
+    namespaces: BTreeSet<Namespace>,
 }
 
 /// What the warden tells the runner.
@@ -94,9 +95,7 @@ pub fn granted(namespace: Namespace) -> bool {
 /// The namespaces that this system grants to trials, found out by making them. To be called while
 /// the program has one thread.
 pub fn probe() -> std::io::Result<BTreeSet<Namespace>> {
-    let child = namespaces::fork(|| 0)?;
-    nix::sys::wait::waitpid(child.pid, None)?;
-    Ok(child.namespaces)
+    namespaces::best()
 }
 
 /// Must be the first call of `main` in every program that runs cases. Returns at once in the

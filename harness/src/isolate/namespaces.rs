@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::CloneFlags;
@@ -21,24 +22,46 @@ const LADDER: [&[Namespace]; 5] = [
     &[],
 ];
 
-/// A process in namespaces of its own, with what they are.
-pub(super) struct Child {
-    pub(super) pid: Pid,
-    pub(super) namespaces: BTreeSet<Namespace>,
-}
+/// How long a rung that the system granted before may be refused for lack of room: what earlier
+/// trials had is given back by the kernel some time after their end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Forks a child into as many namespaces as the system grants. There it runs `child` and exits
-/// with what that returns.
-pub(super) fn fork(child: impl Fn() -> i32) -> std::io::Result<Child> {
-    let mut refusal = None;
+/// The best combination that this system grants, found out by making each.
+pub(super) fn best() -> std::io::Result<BTreeSet<Namespace>> {
+    let mut refusal = std::io::Error::other("no way to start a process");
     for rung in LADDER {
         let namespaces: BTreeSet<_> = rung.iter().copied().collect();
-        match attempt(&namespaces, &child) {
-            Ok(pid) => return Ok(Child { pid, namespaces }),
-            Err(error) => refusal = Some(error),
+        match attempt(&namespaces, &|| 0) {
+            Ok(pid) => {
+                nix::sys::wait::waitpid(pid, None)?;
+                return Ok(namespaces);
+            }
+            Err(error) => refusal = error,
         }
     }
-    Err(refusal.unwrap_or_else(|| std::io::Error::other("no way to start a process")))
+    Err(refusal)
+}
+
+/// Forks a child into these namespaces. There it runs `child` and exits with what that returns.
+/// A trial has what the run was promised or none at all: one that silently had less could meet
+/// others on ports and counters.
+pub(super) fn fork(
+    namespaces: &BTreeSet<Namespace>,
+    child: impl Fn() -> i32,
+) -> std::io::Result<Pid> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match attempt(namespaces, &child) {
+            Err(error) if is_passing(&error) && Instant::now() < end => {
+                nix::sched::sched_yield()?;
+            }
+            other => return other,
+        }
+    }
+}
+
+fn is_passing(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::ENOMEM | libc::EAGAIN))
 }
 
 /// The child says `1` when its namespaces are ready, and nothing if they cannot be made so.

@@ -1,15 +1,18 @@
 //! The runner's side: starts wardens, gives them cases, takes in outcomes.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{ORDER, Order, Outcome};
+use super::{Namespace, ORDER, Order, Outcome};
 use crate::case::Case;
 
 /// What the warden gets on top of the trial's own time to explain a hang and to clean up.
@@ -40,27 +43,38 @@ pub struct Terms<'a> {
 
 /// Wardens that wait for their next case: starting the program costs more than a trial does, so
 /// that a warden watches over one trial after the other. Dropping it ends them all.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Wardens {
-    idle: std::sync::Mutex<Vec<Warden>>,
+    namespaces: BTreeSet<Namespace>,
+    idle: Mutex<Vec<Warden>>,
 }
 
 impl Wardens {
-    /// No wardens yet; they are started as they are needed.
-    pub const fn new() -> Wardens {
-        Wardens { idle: std::sync::Mutex::new(Vec::new()) }
+    /// No wardens yet; they are started as they are needed, and give these namespaces to each of
+    /// their trials ([`super::probe`] tells what can be given).
+    pub fn new(namespaces: BTreeSet<Namespace>) -> Wardens {
+        Wardens { namespaces, idle: Mutex::default() }
+    }
+
+    /// Whether trials have this to themselves.
+    pub fn give(&self, namespace: Namespace) -> bool {
+        self.namespaces.contains(&namespace)
     }
 
     /// Runs one trial of `case` in a process of its own, under a warden that has no other trial.
     pub fn run(&self, case: &Case, terms: Terms) -> Result<Outcome, StartError> {
-        let idle = || self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle().pop();
         let mut warden = match waiting {
             Some(warden) => warden,
             None => Warden::start().map_err(StartError::Spawn)?,
         };
         let scale = if terms.timeout_scale > 0.0 { terms.timeout_scale } else { 1.0 };
-        let order = Order { case: case.id.to_owned(), limit: case.deadline.mul_f64(scale) };
+        let order = Order {
+            case: case.id.to_owned(),
+            limit: case.deadline.mul_f64(scale),
+            namespaces: self.namespaces.clone(),
+        };
         // A warden that failed is not used again: dropping it ends it, and its trial.
         let outcome = warden.run(&order, terms.cancel)?;
         idle().push(warden);
@@ -77,18 +91,26 @@ struct Warden {
 
 impl Warden {
     fn start() -> std::io::Result<Warden> {
-        let program = match std::env::current_exe() {
-            Ok(path) => path,
-            Err(error) => crate::sys::process::started_as().ok_or(error)?,
-        };
-        let mut process = Command::new(program)
-            .env(ORDER, "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
+        let mut process = Warden::spawn()?;
         let orders = process.stdin.take();
         Ok(Warden { process, orders })
+    }
+
+    /// The running program itself, even if its file was replaced since; where there is no `/proc`,
+    /// what lies at the path by which it was started.
+    fn spawn() -> std::io::Result<Child> {
+        let spawn = |program: &Path| {
+            Command::new(program)
+                .env(ORDER, "1")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .process_group(0)
+                .spawn()
+        };
+        spawn(Path::new("/proc/self/exe")).or_else(|error| {
+            let path = crate::sys::process::started_as().ok_or(error)?;
+            spawn(&path)
+        })
     }
 
     fn run(&mut self, order: &Order, cancel: Option<BorrowedFd>) -> Result<Outcome, StartError> {

@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
@@ -29,13 +31,19 @@ const REPORT: usize = 8 * 1024 * 1024;
 const REPORT_FD: i32 = 1023;
 /// The descriptors that a trial may open, where the hard limit allows as many.
 const DESCRIPTORS: u64 = 4096;
+/// A number that `poll` passes over: negative, and not the -1 that a `BorrowedFd` must not hold.
+const GONE: i32 = -2;
+/// How long processes that were killed may take to end: some sleep where no signal reaches them.
+const CLEAN_UP: Duration = Duration::from_secs(10);
 /// A trial of an ordinary user gets no more processes and threads than this.
 const PROCESSES: u64 = 2048;
 
 /// Reads orders from stdin, a line each, and writes an outcome for each to stdout, until the
 /// orders end; then exits.
 pub(super) fn serve() -> ! {
-    let mut orders = std::io::stdin().lines();
+    // Not by `std::io::stdin()`: its lock, held here for life, would be inherited by the trials.
+    let Ok(stdin) = process::adopt(0) else { process::exit_now(1) };
+    let mut orders = BufReader::new(File::from(stdin)).lines();
     let mut stdout = std::io::stdout();
     while let Some(Ok(order)) = orders.next() {
         let started = Instant::now();
@@ -75,21 +83,21 @@ fn watch_over(order: &Order) -> std::io::Result<Outcome> {
     let (output, output_writer) = std::io::pipe()?;
     let (status, status_writer) = std::io::pipe()?;
     let writers = RefCell::new(Some((report_writer, output_writer, status_writer)));
-    let child = namespaces::fork(|| match writers.take() {
+    let init = namespaces::fork(&order.namespaces, || match writers.take() {
         Some((report, output, status)) => init(order, report, output, status),
         None => 1,
     })?;
     drop(writers);
 
     let mut intake = Intake { report, output, status, reported: Vec::new(), printed: Vec::new() };
-    let end = intake.until_ended(Instant::now() + order.limit)?;
-    let threads =
-        if end == End::Deadline { autopsy::threads(&subjects(child.pid)) } else { Vec::new() };
-    end_everything(child.pid);
+    let end = intake.until_ended(Instant::now() + order.limit);
+    let hung = matches!(end, Ok(End::Deadline));
+    let threads = if hung { autopsy::threads(&subjects(init)) } else { Vec::new() };
+    end_everything(init);
     intake.drain();
-    let mut outcome = judge(&intake, end, order.limit);
+    let mut outcome = judge(&intake, end?, order.limit);
     outcome.evidence.threads = threads;
-    outcome.isolation = child.namespaces;
+    outcome.isolation.clone_from(&order.namespaces);
     Ok(outcome)
 }
 
@@ -125,26 +133,30 @@ struct Intake {
 impl Intake {
     /// Takes in reports and output until the trial has ended or something ends it.
     fn until_ended(&mut self, deadline: Instant) -> std::io::Result<End> {
-        let runner = std::io::stdin();
-        let mut open = [true; 2];
+        let runner = process::borrow(0);
+        let (mut report_open, mut output_open) = (true, true);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(End::Deadline);
             }
-            let interest = |open: bool| {
-                if open { PollFlags::POLLIN } else { PollFlags::empty() }
-            };
+            // A pipe whose writers are gone hangs up for ever: it leaves the set, which `poll`
+            // does with a descriptor that is not there. Of the runner only its end is of
+            // interest: no order comes while one is carried out.
+            let nothing = process::borrow(GONE);
             let mut fds = [
                 PollFd::new(self.status.as_fd(), PollFlags::POLLIN),
-                // Only its end is of interest: no order comes while one is carried out.
-                PollFd::new(runner.as_fd(), PollFlags::empty()),
-                PollFd::new(self.report.as_fd(), interest(open[0])),
-                PollFd::new(self.output.as_fd(), interest(open[1])),
+                PollFd::new(runner, PollFlags::empty()),
+                PollFd::new(
+                    if report_open { self.report.as_fd() } else { nothing },
+                    PollFlags::POLLIN,
+                ),
+                PollFd::new(
+                    if output_open { self.output.as_fd() } else { nothing },
+                    PollFlags::POLLIN,
+                ),
             ];
-            // A pipe whose writers are gone hangs up for ever: it must leave the set.
-            let count = 2 + open.iter().take_while(|open| **open).count();
-            match poll(&mut fds[..count], PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -152,11 +164,11 @@ impl Intake {
             if runner {
                 return Ok(End::Orphaned);
             }
-            if report {
-                open[0] = take_in(&mut self.report, &mut self.reported, REPORT)? > 0;
+            if report && report_open {
+                report_open = take_in(&mut self.report, &mut self.reported, REPORT)? > 0;
             }
-            if output {
-                open[1] = take_in(&mut self.output, &mut self.printed, OUTPUT)? > 0;
+            if output && output_open {
+                output_open = take_in(&mut self.output, &mut self.printed, OUTPUT)? > 0;
             }
             if status {
                 return Ok(End::Ended(self.read_status()));
@@ -174,8 +186,12 @@ impl Intake {
         WaitStatus::from_raw(Pid::from_raw(1), i32::from_ne_bytes(raw)).ok()
     }
 
-    /// Takes in what is left in the pipes after everything that could write to them has ended.
+    /// Takes in what is left in the pipes after everything that could write to them has ended,
+    /// without waiting for a writer that escaped.
     fn drain(&mut self) {
+        for pipe in [&self.report, &self.output] {
+            let _ = fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        }
         while take_in(&mut self.report, &mut self.reported, REPORT).is_ok_and(|length| length > 0) {
         }
         while take_in(&mut self.output, &mut self.printed, OUTPUT).is_ok_and(|length| length > 0) {}
@@ -197,7 +213,8 @@ fn take_in(pipe: &mut PipeReader, into: &mut Vec<u8>, most: usize) -> std::io::R
 fn end_everything(init: Pid) {
     let _ = kill(init, Signal::SIGKILL);
     let me = nix::unistd::getpid();
-    loop {
+    let end = Instant::now() + CLEAN_UP;
+    while Instant::now() < end {
         match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) => {
                 for process in autopsy::descendants(me) {
@@ -250,6 +267,9 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
 /// tells how it ended.
 fn init(order: &Order, report: PipeWriter, output: PipeWriter, mut status: PipeWriter) -> i32 {
     let me = nix::unistd::getpid();
+    if process::die_with_parent().is_err() {
+        return 1;
+    }
     let Ok(trial) = process::fork(|| trial(order, me, report, output)) else {
         return 1;
     };
@@ -280,7 +300,8 @@ fn trial(order: &Order, parent: Pid, report: PipeWriter, output: PipeWriter) -> 
             }));
             let result = result
                 .unwrap_or_else(|panic| Err(Stop::Error(format!("panicked: {}", words(&*panic)))));
-            i32::from(trial.end(result).is_err())
+            let printed = std::io::stdout().flush();
+            i32::from(trial.end(result).is_err() || printed.is_err())
         }
         Err(error) => {
             eprintln!("cannot prepare the trial: {error}");

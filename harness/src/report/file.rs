@@ -1,6 +1,7 @@
 //! Runs as files.
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -76,14 +77,16 @@ pub(super) fn json(run: &Run) -> String {
 }
 
 /// Writes a file whole or not at all: what stood there stays until the new text is on disk.
-/// `-` and whatever is no regular file (`/dev/stdout`, a pipe) is written to directly.
+/// `-` is stdout. What is no regular file, or lies below `/dev` or `/proc` and so may be the
+/// caller's own stdout, is written to directly.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if path == Path::new("-") {
         let mut stdout = io::stdout();
         return stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     }
-    if path.metadata().is_ok_and(|found| !found.is_file()) {
-        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
+    let special = path.starts_with("/dev") || path.starts_with("/proc");
+    if special || path.metadata().is_ok_and(|found| !found.is_file()) {
+        return OpenOptions::new().append(true).open(path)?.write_all(text.as_bytes());
     }
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
@@ -91,10 +94,19 @@ pub fn write(path: &Path, text: &str) -> io::Result<()> {
     temporary.push(name);
     temporary.push(format!(".{}", std::process::id()));
     let temporary = path.with_file_name(temporary);
-    let written =
-        std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &path));
+    let written = replace(&path, &temporary, text);
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }
     written
+}
+
+fn replace(path: &Path, temporary: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    if let Ok(old) = path.metadata() {
+        file.set_permissions(old.permissions())?;
+    }
+    std::fs::rename(temporary, path)
 }

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use quick_xml::escape::escape;
 
-use super::{by_topic, one_line};
+use super::{by_topic, one_line, with_the_run_itself};
 use crate::record::{Record, Run, Verdict};
 
 pub(super) fn render(run: &Run) -> String {
-    let all: Vec<&Record> = run.records.iter().collect();
+    let records = with_the_run_itself(run);
+    let all: Vec<&Record> = records.iter().collect();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         out,
@@ -17,7 +18,7 @@ pub(super) fn render(run: &Run) -> String {
         counts(&all),
         seconds(&all)
     );
-    for (topic, records) in by_topic(run) {
+    for (topic, records) in by_topic(&records) {
         let skipped = records.iter().filter(|record| is_skip(record)).count();
         let _ = writeln!(
             out,

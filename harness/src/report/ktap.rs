@@ -3,11 +3,12 @@
 
 use std::fmt::Write as _;
 
-use super::{by_topic, one_line};
+use super::{by_topic, one_line, with_the_run_itself};
 use crate::record::{Record, Run, Verdict};
 
 pub(super) fn render(run: &Run) -> String {
-    let topics = by_topic(run);
+    let records = with_the_run_itself(run);
+    let topics = by_topic(&records);
     let mut out = format!("KTAP version 1\n1..{}\n", topics.len());
     for (number, (topic, records)) in topics.iter().enumerate() {
         let _ = writeln!(out, "  KTAP version 1\n  # Subtest: {topic}\n  1..{}", records.len());
@@ -52,6 +53,7 @@ fn directive(record: &Record, reason: &str) -> String {
         Verdict::Deviates if record.expected => {
             format!(" # XFAIL {}", one_line(&record.note).replace('#', "no. "))
         }
+        _ if record.expected => String::new(),
         Verdict::Error if reason.starts_with("hung") => " # TIMEOUT".to_owned(),
         Verdict::Error => " # ERROR".to_owned(),
         _ => String::new(),

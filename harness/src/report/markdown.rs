@@ -31,7 +31,7 @@ pub(super) fn render(run: &Run) -> String {
     section(&mut out, "Unexpected", run.unexpected());
     let known = |record: &&Record| record.expected && record.verdict == Verdict::Deviates;
     section(&mut out, "Known deviations", run.records.iter().filter(known));
-    for (topic, records) in by_topic(run) {
+    for (topic, records) in by_topic(&run.records) {
         let _ = writeln!(out, "## {topic}\n\n| case | claim | verdict |\n|---|---|---|");
         for record in records {
             let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);

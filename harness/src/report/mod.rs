@@ -10,7 +10,10 @@ mod markdown;
 pub use diff::{Change, diff};
 pub use file::{ReadError, merge, read, write};
 
-use crate::record::Run;
+use std::collections::BTreeMap;
+
+use crate::case::Strength;
+use crate::record::{Evidence, Record, Run, Verdict};
 
 /// A format of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,14 +56,52 @@ impl Format {
     }
 }
 
+/// The records, and one more for each thing that is wrong with the run as a whole: formats that
+/// know cases only must not show a part as the whole.
+fn with_the_run_itself(run: &Run) -> Vec<Record> {
+    let mut records = run.records.clone();
+    let mut add = |name: String, verdict, reason: String| {
+        records.push(Record {
+            id: format!("ioconform.run.{name}"),
+            claim: "The run is whole.".to_owned(),
+            sources: Vec::new(),
+            strength: Strength::Documented,
+            verdict,
+            expected: false,
+            reason,
+            note: String::new(),
+            mend: String::new(),
+            verdicts: BTreeMap::new(),
+            evidence: Evidence::default(),
+            isolation: Vec::new(),
+            micros: 0,
+        });
+    };
+    if !run.complete {
+        add(
+            "complete".to_owned(),
+            Verdict::Error,
+            "the run ended before every case was judged".to_owned(),
+        );
+    }
+    for (number, entry) in run.stale_baseline.iter().enumerate() {
+        add(
+            format!("baseline_{}", number + 1),
+            Verdict::Deviates,
+            format!("the baseline entry {entry} matched nothing"),
+        );
+    }
+    records
+}
+
 /// Groups records by everything before the last dot of the id, keeping their order.
-fn by_topic(run: &Run) -> Vec<(&str, Vec<&crate::record::Record>)> {
+fn by_topic(records: &[Record]) -> Vec<(&str, Vec<&Record>)> {
     let mut topics: Vec<(&str, Vec<_>)> = Vec::new();
-    for record in &run.records {
+    for record in records {
         let topic = record.id.rsplit_once('.').map_or("", |(topic, _)| topic);
-        match topics.last_mut() {
-            Some((last, records)) if *last == topic => records.push(record),
-            _ => topics.push((topic, vec![record])),
+        match topics.iter_mut().find(|(known, _)| *known == topic) {
+            Some((_, records)) => records.push(record),
+            None => topics.push((topic, vec![record])),
         }
     }
     topics

@@ -185,16 +185,22 @@ impl Crew {
     }
 
     fn all_asleep(&self) -> Result<bool> {
-        if let Some(failure) = &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Err(Stop::Error(failure.clone()));
-        }
+        self.all_at_work()?;
         let before = self.switches()?;
         for member in &self.members {
-            if !asleep_in(member, self.call) {
+            if !asleep_in(member, self.call)? {
                 return Ok(false);
             }
         }
         Ok(self.switches()? == before)
+    }
+
+    /// Ends the trial if the work of a thread came to an end.
+    fn all_at_work(&self) -> Result {
+        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(failure) => Err(Stop::Error(failure.clone())),
+            None => Ok(()),
+        }
     }
 
     fn switches(&self) -> Result<Vec<Option<u64>>> {
@@ -221,14 +227,17 @@ impl Crew {
         Ok(Counts { wakeups, returned: read(Board::returned), took: read(Board::took) })
     }
 
-    /// How many items the crew has taken.
+    /// How many items the crew has taken and logged.
     pub fn taken(&self) -> u64 {
-        self.board.log().0.load(Ordering::SeqCst)
+        self.takers().len() as u64
     }
 
     /// Returns when the crew has taken `items` items in all, counted from its start.
     pub fn wait_for(&self, items: u64) -> Result {
-        until(|| Ok(self.taken() >= items))
+        until(|| {
+            self.all_at_work()?;
+            Ok(self.taken() >= items)
+        })
     }
 
     /// Who took the items, in order.

@@ -1,9 +1,10 @@
 //! A thread that does one thing and returns what came of it.
 
+use std::io::ErrorKind;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use super::{Call, Sight, State, Task, quiet, spin_until, until, wakeups_hidden};
+use super::{Call, Sight, State, Task, quiet, until, wakeups_hidden};
 use crate::trial::{Result, Stop, Trial};
 
 /// A running thread of the trial.
@@ -40,7 +41,7 @@ impl<T> Job<T> {
             quiet::rest()?;
             return Ok(!self.ended());
         }
-        let asleep = t.eventually(|| Ok(self.ended() || asleep_in(&self.task, call)))?;
+        let asleep = t.eventually(|| Ok(self.ended() || asleep_in(&self.task, call)?))?;
         if !asleep {
             let state = self.task.state()?;
             return Err(Stop::Error(format!(
@@ -82,8 +83,7 @@ impl<T> Job<T> {
 
     /// What came of the work if it ends within half of the time that is left, for a `check!`.
     pub fn join_soon(self, t: &Trial) -> Result<Option<T>> {
-        let end = std::time::Instant::now() + t.time_left() / 2;
-        if spin_until(end, || Ok(self.handle.is_finished()))? {
+        if t.eventually(|| Ok(self.handle.is_finished()))? {
             self.join().map(Some)
         } else {
             Ok(None)
@@ -92,15 +92,18 @@ impl<T> Job<T> {
 }
 
 /// Whether two readings show the thread asleep in `call`, with no switch between them. A thread
-/// that is gone is not asleep.
-pub(super) fn asleep_in(task: &Task, call: Call) -> bool {
+/// that is gone is not asleep; of one that may not be looked at, nothing can be said.
+pub(super) fn asleep_in(task: &Task, call: Call) -> Result<bool> {
     let reading = || -> std::io::Result<Option<Option<u64>>> {
         let there = task.state()? == State::SLEEPING
             && task.syscall()?.is_some_and(|number| call.is(number));
         Ok(if there { Some(task.voluntary_switches()?) } else { None })
     };
     match (reading(), reading()) {
-        (Ok(first), Ok(second)) => first.is_some() && first == second,
-        _ => false,
+        (Ok(first), Ok(second)) => Ok(first.is_some() && first == second),
+        (Err(error), _) | (_, Err(error)) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(Stop::Unobservable(format!("the system call of a thread may not be read: {error}")))
+        }
+        _ => Ok(false),
     }
 }

@@ -14,7 +14,7 @@ mod job;
 mod quiet;
 mod task;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::trial::{Result, Stop};
 
@@ -23,16 +23,30 @@ pub use crew::{Crew, Worker};
 pub use job::Job;
 pub use task::{State, Task};
 
-/// Gives way to other threads until `condition` holds; false if it does not before `end`.
-pub fn spin_until(end: Instant, mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
-    loop {
-        if condition()? {
-            return Ok(true);
-        }
-        if Instant::now() >= end {
-            return Ok(false);
-        }
-        nix::sched::sched_yield()?;
+/// A budget of waiting that a stalled machine does not use up: the time between two looks at it
+/// counts for no more than [`Patience::GLANCE`], so that a guest that was stopped for a minute, or
+/// a thread that did not get its turn, gets as many looks as any other.
+#[derive(Debug)]
+pub struct Patience {
+    left: Duration,
+    last: Instant,
+}
+
+impl Patience {
+    /// The most that the time between two looks counts for.
+    const GLANCE: Duration = Duration::from_millis(10);
+
+    /// A budget of so much time.
+    pub fn new(budget: Duration) -> Patience {
+        Patience { left: budget, last: Instant::now() }
+    }
+
+    /// Whether there is some left. To be asked again and again.
+    pub fn lasts(&mut self) -> bool {
+        let now = Instant::now();
+        self.left = self.left.saturating_sub((now - self.last).min(Patience::GLANCE));
+        self.last = now;
+        !self.left.is_zero()
     }
 }
 
