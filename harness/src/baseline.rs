@@ -261,4 +261,73 @@ mod tests {
         let system = System { release: release.to_owned(), ..System::here() };
         assert_eq!(baseline.entries[0].is_about(&system), about);
     }
+
+    fn record(id: &str, verdict: Verdict) -> Record {
+        let case = crate::case::Case {
+            id: Box::leak(id.to_owned().into_boxed_str()),
+            claim: "",
+            sources: &[],
+            strength: crate::case::Strength::Documented,
+            since: "",
+            changed: &[],
+            needs: &[],
+            alone: false,
+            deadline: std::time::Duration::ZERO,
+            file: "",
+            line: 0,
+            text: "",
+            run: |_| Ok(()),
+        };
+        let mut record = Record::new(&case, verdict, "because");
+        record.expected = verdict == Verdict::Conforms;
+        record
+    }
+
+    /// (the case of the entry, the record, its verdict) -> (expected, the entry is stale)
+    #[rstest]
+    #[case::accepted("poll.b", "poll.b", Verdict::Deviates, true, false)]
+    #[case::accepted_by_glob("poll.*", "poll.b", Verdict::Deviates, true, false)]
+    #[case::unexpected_pass("poll.b", "poll.b", Verdict::Conforms, false, false)]
+    #[case::pass_under_a_glob("poll.*", "poll.b", Verdict::Conforms, true, true)]
+    #[case::other_verdict("poll.b", "poll.b", Verdict::Error, false, true)]
+    #[case::other_case("poll.b", "epoll.edge.a", Verdict::Deviates, false, true)]
+    fn an_entry_speaks_of_its_cases_and_verdicts(
+        #[case] entry: &str,
+        #[case] id: &str,
+        #[case] verdict: Verdict,
+        #[case] expected: bool,
+        #[case] stale: bool,
+    ) {
+        let text = format!("[[known]]\ncase='{entry}'\nverdicts=['deviates']\nreason='r'");
+        let baseline = Baseline::parse("b.toml", &text, &IDS).unwrap();
+        let (system, mut record) = (System::here(), record(id, verdict));
+        baseline.apply(&system, &mut record);
+        assert_eq!((record.expected, !baseline.stale(&system).is_empty()), (expected, stale));
+    }
+
+    #[test]
+    fn what_is_blessed_is_accepted_from_then_on() {
+        let run = Run {
+            schema: 1,
+            ioconform: String::new(),
+            started: String::new(),
+            millis: 0,
+            complete: true,
+            interrupted: false,
+            command: Vec::new(),
+            system: System::here(),
+            notes: Vec::new(),
+            stale_baseline: Vec::new(),
+            records: vec![
+                record("poll.b", Verdict::Deviates),
+                record("epoll.edge.a", Verdict::Error),
+            ],
+        };
+        let (text, count) = Baseline::bless(&run);
+        assert_eq!(count, 1, "an error is never accepted");
+        let baseline = Baseline::parse("b.toml", &text, &IDS).unwrap();
+        let mut again = record("poll.b", Verdict::Deviates);
+        baseline.apply(&run.system, &mut again);
+        assert!(again.expected && again.note.contains("because"), "{again:?}");
+    }
 }
