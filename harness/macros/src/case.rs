@@ -213,3 +213,51 @@ fn source_text(function: &ItemFn) -> (u32, String) {
     let text = crate::text::lines(first, last).unwrap_or_default();
     (declared, text.join("\n"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the compiler would say of a case with these arguments and this doc comment.
+    fn refusal(arguments: &str, doc: &str) -> String {
+        let item = format!("{doc}\nfn name(t: &mut Trial) -> Result {{ Ok(()) }}");
+        let (arguments, item) = (arguments.parse().unwrap(), item.parse().unwrap());
+        expand(arguments, item).expect_err("it compiles").to_string()
+    }
+
+    #[test]
+    fn a_case_without_source_claim_or_strength_does_not_compile() {
+        let table = [
+            ("strength = Documented", "/// It does.", "names where its claim is stated"),
+            (
+                "notes = [\"S01\"], strength = Documented",
+                "/// It does.",
+                "names where its claim is stated",
+            ),
+            ("man = [], strength = Documented", "/// It does.", "names where its claim is stated"),
+            ("man = [\" \"], strength = Documented", "/// It does.", "empty source"),
+            ("man = [\"poll(2)\"]", "/// It does.", "has a strength"),
+            ("man = [\"poll(2)\"], strength = Documented", "", "states its claim"),
+            ("man = [\"poll(2)\"], strength = Documented", "/// ", "states its claim"),
+            (
+                "man = [\"poll(2)\"], strength = Documented, sicne = \"5.1\"",
+                "/// It does.",
+                "unknown key `sicne`",
+            ),
+            (
+                "man = [\"poll(2)\"], strength = Documented, since = \"five\"",
+                "/// It does.",
+                "two or three numbers",
+            ),
+            (
+                "man = [\"poll(2)\"], strength = Documented, changed = [(\"\", \"5.1\", skipped, \"why\")]",
+                "/// It does.",
+                "conforms, deviates or unsupported",
+            ),
+        ];
+        for (arguments, doc, says) in table {
+            let refusal = refusal(arguments, doc);
+            assert!(refusal.contains(says), "{arguments}: {refusal}");
+        }
+    }
+}

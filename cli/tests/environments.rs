@@ -1,0 +1,68 @@
+//! The whole catalogue on machines that withhold something: never a deviation for it, always a
+//! stated reason.
+
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// Runs a shell script as the root of a user namespace of its own, where it may forbid and hide
+/// things without anybody else noticing. `$IOCONFORM` is the command. Nothing comes back where
+/// user namespaces are not granted, which with `IOCONFORM_STRICT=1` is a failure.
+fn in_a_poor_place(home: &TempDir, script: &str) -> Option<Output> {
+    let unshare = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "--net", "sh", "-ec", script]);
+        command.env("XDG_STATE_HOME", home.path()).env_remove("IOCONFORM_STRICT");
+        command.env("IOCONFORM", assert_cmd::cargo::cargo_bin("ioconform"));
+        command.output()
+    };
+    if unshare("true").is_ok_and(|output| output.status.success()) {
+        return Some(unshare(&format!("ip link set lo up 2>/dev/null || true; {script}")).unwrap());
+    }
+    let strict = std::env::var_os("IOCONFORM_STRICT").is_some_and(|value| value == "1");
+    assert!(!strict, "no user namespaces here; mend: {}", harness::need::MEND_NAMESPACES);
+    eprintln!("skipped: no user namespaces here");
+    None
+}
+
+/// Exit status 0 says that nothing was unexpected.
+fn judged_without_blame(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("; 0 unexpected"), "{text}");
+    text
+}
+
+#[test]
+fn without_namespaces() {
+    let home = tempfile::tempdir().unwrap();
+    let script =
+        "for kind in user net pid mnt; do echo 0 > /proc/sys/user/max_${kind}_namespaces; done
+        exec \"$IOCONFORM\" run --progress none";
+    let Some(output) = in_a_poor_place(&home, script) else { return };
+    let text = judged_without_blame(&output);
+    assert!(
+        text.contains("note: missing: a user namespace for each trial, a net namespace"),
+        "{text}"
+    );
+    assert!(text.contains("trials ran one at a time"), "{text}");
+}
+
+#[test]
+fn without_proc() {
+    let home = tempfile::tempdir().unwrap();
+    let script = "mount -t tmpfs none /proc; exec \"$IOCONFORM\" run --progress none";
+    let Some(output) = in_a_poor_place(&home, script) else { return };
+    let text = judged_without_blame(&output);
+    assert!(text.contains("mend: mount -t proc proc /proc"), "{text}");
+    assert!(text.contains("unobservable"), "{text}");
+}
+
+#[test]
+fn without_ipv6() {
+    let home = tempfile::tempdir().unwrap();
+    let script = "for dir in all default lo; do echo 1 > /proc/sys/net/ipv6/conf/$dir/disable_ipv6; done 2>/dev/null || true
+        exec \"$IOCONFORM\" run --progress none";
+    let Some(output) = in_a_poor_place(&home, script) else { return };
+    judged_without_blame(&output);
+}
