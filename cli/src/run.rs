@@ -82,9 +82,12 @@ pub(crate) fn run(arguments: &arguments::Run, screen: &Screen) -> Result<u8, Fai
     summarize(arguments, screen, &run);
     let written = write_reports(arguments, &run, kept.as_deref());
     let blessed = if arguments.bless { bless(arguments, &run, screen) } else { Ok(()) };
-    for failure in [written, blessed].into_iter().filter_map(Result::err) {
+    if let Err(failure) = written.and(blessed) {
         screen.error(&format!("{failure:#}"));
-        return Ok(if run.exit_code() == 0 { COULD_NOT_JUDGE } else { run.exit_code() });
+        return Ok(match run.exit_code() {
+            0 => COULD_NOT_JUDGE,
+            code => code,
+        });
     }
     let accepted = |record: &Record| arguments.bless && Baseline::accepts(record);
     let rest = Run {

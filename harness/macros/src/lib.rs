@@ -11,7 +11,7 @@ use proc_macro::TokenStream;
 /// Declares a case. The id comes from the module path and the function's name, the claim from the
 /// doc comment, and the case registers itself in the catalogue.
 ///
-/// ```ignore
+/// ```text
 /// /// An edge-triggered descriptor with unread data is not reported again until more data arrives.
 /// #[case(man = ["epoll(7), Level-triggered and edge-triggered"], since = "2.6.0", strength = Documented)]
 /// fn silent_until_new_data(t: &mut Trial) -> Result { /* ... */ }
