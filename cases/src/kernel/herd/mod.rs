@@ -52,7 +52,7 @@ fn connect_each(
     let (mut before, mut rounds) = (start.clone(), Vec::new());
     for connection in 1..=u64::from(CONNECTIONS) {
         let _client = net::connect(listener.local_addr()?)?;
-        check!(t, crew.wait_for(t, connection)?, "connection {connection} is accepted");
+        check!(t, crew.wait_for(t, connection)?, "every connection is accepted");
         crew.settle(t)?;
         let after = crew.counts()?;
         let round = after.since(&before);
