@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use nix::unistd::Pid;
 
 use super::job::asleep_in;
-use super::{Call, Sight, Task, quiet, until, wakeups_hidden};
+use super::{Call, Sight, State, Task, quiet, wakeups_hidden};
 use crate::sys::{process, shared};
 use crate::trial::{Result, Stop, Trial};
 
@@ -232,12 +232,18 @@ impl Crew {
         self.takers().len() as u64
     }
 
-    /// Returns when the crew has taken `items` items in all, counted from its start.
-    pub fn wait_for(&self, items: u64) -> Result {
-        until(|| {
+    /// Whether the crew comes to have taken `items` items in all, counted from its start, for a
+    /// `check!`. The suite's own failure if it does not because a worker ended.
+    pub fn wait_for(&self, t: &Trial, items: u64) -> Result<bool> {
+        let taken = t.eventually(|| {
             self.all_at_work()?;
             Ok(self.taken() >= items)
-        })
+        })?;
+        let gone = |member: &Task| member.state().map_or(true, |state| state == State('Z'));
+        if !taken && self.members.iter().any(gone) {
+            return Err(Stop::Error(format!("a worker ended: {}", self.describe())));
+        }
+        Ok(taken)
     }
 
     /// Who took the items, in order.

@@ -3,7 +3,8 @@
 //! first served, as long as there is room for it and the listener lives.
 
 use harness::prelude::*;
-use nix::sys::socket::{SockaddrIn, connect};
+use harness::sys::process;
+use nix::sys::socket::{Backlog, SockaddrIn, connect, listen};
 
 /// Connections are accepted in the order in which they were completed.
 #[case(kernel = ["inet_csk_accept", "reqsk_queue_remove"], since = "2.6.0", strength = Implementation)]
@@ -20,6 +21,40 @@ fn first_in_first_out(t: &mut Trial) -> Result {
         accepted.push(listener.accept()?.1);
     }
     check!(t, accepted == connected, "the clients in the order in which accept returned them");
+    Ok(())
+}
+
+/// A child may call listen on a socket that its parent bound before the fork: both then accept
+/// from one queue, in the order of the connections.
+#[case(man = ["fork(2), DESCRIPTION", "listen(2)"], kernel = ["reqsk_queue_remove"], notes = ["S38"], since = "2.6.0", strength = Implementation)]
+fn forked_before_listen(t: &mut Trial) -> Result {
+    let socket = TcpListener::from(net::tcp_socket()?);
+    socket.set_nonblocking(true)?;
+    net::bind_to(&socket.try_clone()?.into(), 0)?;
+    let accept = || socket.accept().map_or(0, |(_, peer)| peer.port());
+    let (mut asker, mut child) = UnixStream::pair()?;
+    process::fork(|| {
+        let _ = process::die_with_parent();
+        let listens = listen(&socket, Backlog::MAXCONN).is_ok();
+        let _ = child.write_all(&[u8::from(listens)]);
+        while child.read_exact(&mut [0]).is_ok() {
+            let _ = child.write_all(&accept().to_be_bytes());
+        }
+        0
+    })?;
+    let (mut listens, mut port, mut accepted) = ([0], [0; 2], Vec::new());
+    asker.read_exact(&mut listens)?;
+    check!(t, listens == [1], "the child can make it a listener");
+    net::stay_on_this_cpu()?;
+    let connect = |_| net::connect(socket.local_addr()?);
+    let clients = (0..6).map(connect).collect::<Result<Vec<_>>>()?;
+    for _ in 0..3 {
+        asker.write_all(b"?")?;
+        asker.read_exact(&mut port)?;
+        accepted.extend([u16::from_be_bytes(port), accept()]);
+    }
+    let connected = clients.iter().map(net::port_of).collect::<Result<Vec<_>>>()?;
+    check!(t, accepted == connected, "clients that child and parent accept, in turn");
     Ok(())
 }
 
@@ -50,12 +85,10 @@ fn backlog_admits_one_more(t: &mut Trial) -> Result {
         let mut clients = Vec::new();
         for number in 1..=backlog + 1 {
             let client = try_to_connect(port)?;
-            check!(
-                t,
-                t.eventually(|| established(&client))?,
-                "client {number} with a backlog of {backlog}"
-            );
-            net::barrier()?;
+            let queued = t.eventually(|| {
+                Ok(established(&client)? && net::queued(&listener)? == number.unsigned_abs())
+            })?;
+            check!(t, queued, "client {number} waits in a queue with a backlog of {backlog}");
             clients.push(client);
         }
         let late = try_to_connect(port)?;
@@ -68,6 +101,7 @@ fn backlog_admits_one_more(t: &mut Trial) -> Result {
             "client {} with a backlog of {backlog} is not connected",
             backlog + 2
         );
+        check!(t, net::queued(&listener)? == backlog.unsigned_abs() + 1, "nor in the queue");
     }
     Ok(())
 }
@@ -77,16 +111,19 @@ fn backlog_admits_one_more(t: &mut Trial) -> Result {
 fn reset_when_the_listener_closes(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     net::stay_on_this_cpu()?;
-    let mut queued = net::connect(listener.local_addr()?)?;
-    let mut other = net::connect(listener.local_addr()?)?;
+    let address = listener.local_addr()?;
+    let clients = [net::connect(address)?, net::connect(address)?];
     drop(listener);
-    net::barrier()?;
-    for client in [&mut queued, &mut other] {
+    for mut client in clients {
         client.set_nonblocking(true)?;
-        let error = client.read(&mut [0]).map_err(|error| error.kind());
+        let (mut seen, again) = (Ok(0), Err(ErrorKind::WouldBlock));
+        t.eventually(|| {
+            seen = client.read(&mut [0]).map_err(|error| error.kind());
+            Ok(seen != again)
+        })?;
         check!(
             t,
-            error == Err(ErrorKind::ConnectionReset),
+            seen == Err(ErrorKind::ConnectionReset),
             "a client that was waiting to be accepted"
         );
     }

@@ -24,7 +24,7 @@ fn first_come_first_served(t: &mut Trial) -> Result {
     for connection in 0..8 {
         let idle = crew.counts()?;
         let _client = UnixStream::connect_addr(&address)?;
-        crew.wait_for(connection as u64 + 1)?;
+        check!(t, crew.wait_for(t, connection as u64 + 1)?, "connection {connection} is accepted");
         crew.settle(t)?;
         check!(
             t,

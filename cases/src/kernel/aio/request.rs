@@ -42,19 +42,15 @@ fn a_thread_of_the_library_does_the_reading(t: &mut Trial) -> Result {
     let before = threads()?;
 
     let _request = AioRead::start(&reader)?;
-    let new: Vec<_> = threads()?.into_iter().filter(|thread| !before.contains(thread)).collect();
-    check!(t, new.len() == 1, "threads that the request made");
-    let helper = Task::at(&new[0]);
-    if helper.syscall().is_err() {
-        return Err(Stop::Unobservable(
-            "this system does not tell in which call a thread sleeps".to_owned(),
-        ));
-    }
-    let asleep = t.eventually(|| {
-        let reading = helper.syscall()?.is_some_and(|number| Call::READ.is(number));
-        Ok(reading && helper.state()? == State::SLEEPING)
-    })?;
-    check!(t, asleep, "it comes to sleep in read");
+    let mut new = threads()?;
+    new.retain(|thread| !before.contains(thread));
+    check!(t, !new.is_empty(), "the request made a thread");
+    let reads = |thread: Task| {
+        thread.state().is_ok_and(|state| state == State::SLEEPING)
+            && thread.syscall().is_ok_and(|call| call.is_some_and(|number| Call::READ.is(number)))
+    };
+    let asleep = t.eventually(|| Ok(new.iter().map(Task::at).any(reads)))?;
+    check!(t, asleep, "a new thread comes to sleep in read");
     Ok(())
 }
 

@@ -6,6 +6,36 @@
 use harness::prelude::*;
 use nix::sys::socket::{SockaddrIn, accept, connect};
 
+/// A blocking connect over TCP returns when the handshake is completed, before anybody calls
+/// accept.
+#[case(man = ["listen(2), NOTES"], posix = ["connect()"], kernel = ["inet_wait_for_connect", "tcp_rcv_synsent_state_process"], strength = Implementation)]
+fn returns_before_accept(t: &mut Trial) -> Result {
+    let listener = net::listener()?;
+    let address = listener.local_addr()?;
+    let job = t.spawn("connect", move || Ok(TcpStream::connect(address).ok()))?;
+    let client = job.join_soon(t)?.flatten();
+    check!(t, client.is_some(), "connect succeeds, although nobody has called accept");
+    let waits = t.eventually(|| Ok(poll_now(&listener, POLLIN)? == POLLIN))?;
+    check!(t, waits, "and the connection waits to be accepted");
+    Ok(())
+}
+
+/// A blocking connect to a TCP port on which nobody listens fails with ECONNREFUSED, without
+/// waiting for anything but the answer.
+#[case(man = ["connect(2), ERRORS: ECONNREFUSED"], posix = ["connect()"], strength = Documented)]
+fn refused_at_once(t: &mut Trial) -> Result {
+    let bound = net::tcp_socket()?;
+    net::bind_to(&bound, 0)?;
+    let address = SockaddrIn::new(127, 0, 0, 1, net::port_of(&bound)?);
+    let job = t.spawn("connect", move || {
+        let client = net::tcp_socket()?;
+        Ok(connect(client.as_raw_fd(), &address))
+    })?;
+    let refused = Some(Err(Errno::ECONNREFUSED));
+    check!(t, job.join_soon(t)? == refused, "the port is bound, but does not listen");
+    Ok(())
+}
+
 /// A blocking connect to an `AF_UNIX` listener whose queue is full sleeps until a connection is
 /// accepted.
 #[case(man = ["connect(2), ERRORS: EAGAIN"], kernel = ["unix_stream_connect"], strength = Implementation)]

@@ -56,7 +56,7 @@ fn interrupts_epoll_wait(t: &mut Trial) -> Result {
     check!(t, t.eventually(|| Ok(crew.counts()?.returned == [1]))?, "epoll_wait fails with EINTR");
     crew.settle(t)?;
     writer.write_all(b"!")?;
-    crew.wait_for(1)?;
+    check!(t, crew.wait_for(t, 1)?, "called again, it returns with data");
     check!(t, crew.counts()?.returned == [1], "called again, it waits for data as before");
     Ok(())
 }
@@ -68,7 +68,7 @@ fn does_not_interrupt_poll_and_select(t: &mut Trial) -> Result {
     for call in [Call::POLL, Call::SELECT] {
         let (crew, mut writer) = stopped_and_continued(t, call)?;
         writer.write_all(b"!")?;
-        crew.wait_for(1)?;
+        check!(t, crew.wait_for(t, 1)?, "{} returns with the data", call.name);
         check!(
             t,
             crew.counts()?.returned == [0],

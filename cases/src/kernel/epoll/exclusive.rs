@@ -63,7 +63,7 @@ fn first_registered_wins(t: &mut Trial) -> Result {
     for event in 1..=8 {
         let idle = crew.counts()?;
         counter.write(1)?;
-        crew.wait_for(event)?;
+        check!(t, crew.wait_for(t, event)?, "event {event} is taken");
         crew.settle(t)?;
         check!(
             t,
@@ -82,7 +82,7 @@ fn beside_ordinary_ones(t: &mut Trial) -> Result {
     for event in 1..=4 {
         let idle = crew.counts()?;
         counter.write(1)?;
-        crew.wait_for(event)?;
+        check!(t, crew.wait_for(t, event)?, "event {event} is taken");
         crew.settle(t)?;
         check!(
             t,

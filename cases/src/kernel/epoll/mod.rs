@@ -4,6 +4,7 @@
 
 mod edge;
 mod exclusive;
+mod interest;
 mod level;
 mod oneshot;
 

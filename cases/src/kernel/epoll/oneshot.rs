@@ -76,7 +76,7 @@ fn one_consumer(t: &mut Trial) -> Result {
     let idle = crew.counts()?;
     for write in 1..=3 {
         counter.write(1)?;
-        crew.wait_for(1)?;
+        check!(t, crew.wait_for(t, 1)?, "the first write is reported");
         crew.settle(t)?;
         check!(t, crew.taken() == 1, "reports after write {write}, with nothing read");
     }

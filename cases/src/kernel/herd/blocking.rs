@@ -17,7 +17,7 @@ fn threads(t: &mut Trial) -> Result {
     })?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == in_turn(),
+        woken_by_each(t, 1, &crew, &listener)? == in_turn(),
         "the threads that each connection wakes"
     );
     check!(t, crew.takers() == in_turn().concat(), "the threads that accept them");
@@ -32,7 +32,7 @@ fn processes(t: &mut Trial) -> Result {
     let crew = t.processes(WORKERS, Call::ACCEPT, |worker| accept_for_ever(worker, &listener))?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == in_turn(),
+        woken_by_each(t, 1, &crew, &listener)? == in_turn(),
         "the processes that each connection wakes"
     );
     check!(t, crew.takers() == in_turn().concat(), "the processes that accept them");
@@ -58,7 +58,11 @@ fn beside_poll(t: &mut Trial) -> Result {
     for connection in 0..6 {
         let (idle_accepting, idle_polling) = (accepting.counts()?, polling.counts()?);
         let _client = net::connect(listener.local_addr()?)?;
-        accepting.wait_for(connection as u64 + 1)?;
+        check!(
+            t,
+            accepting.wait_for(t, connection as u64 + 1)?,
+            "connection {connection} is accepted"
+        );
         accepting.settle(t)?;
         polling.settle(t)?;
         check!(

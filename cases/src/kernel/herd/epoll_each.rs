@@ -25,7 +25,7 @@ fn level(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN)?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == everybody(),
+        woken_by_each(t, WORKERS, &crew, &listener)? == everybody(),
         "the workers that each connection wakes"
     );
     Ok(())
@@ -38,7 +38,7 @@ fn edge(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN | EPOLLET)?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == everybody(),
+        woken_by_each(t, WORKERS, &crew, &listener)? == everybody(),
         "the workers that each connection wakes"
     );
     Ok(())
@@ -51,7 +51,7 @@ fn exclusive(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN | EPOLLEXCLUSIVE)?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == always(0),
+        woken_by_each(t, 1, &crew, &listener)? == always(0),
         "the workers that each connection wakes"
     );
     check!(t, crew.takers() == always(0).concat(), "the workers that accept them");
@@ -68,7 +68,7 @@ fn forked_before_epoll_create(t: &mut Trial) -> Result {
     })?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == everybody(),
+        woken_by_each(t, WORKERS, &crew, &listener)? == everybody(),
         "the processes that each connection wakes"
     );
     Ok(())

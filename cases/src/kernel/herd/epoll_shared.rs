@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use harness::prelude::*;
 
-use super::{WORKERS, always, nonblocking_listener, serve_with, woken_by_each};
+use super::{WORKERS, always, connect_each, nonblocking_listener, serve_with, woken_by_each};
 
 /// Threads that all wait in one instance, which watches the listener with `mode`.
 fn threads_with(t: &mut Trial, mode: EpollFlags) -> Result<(Crew, Arc<TcpListener>)> {
@@ -20,17 +20,28 @@ fn threads_with(t: &mut Trial, mode: EpollFlags) -> Result<(Crew, Arc<TcpListene
     Ok((crew, listener))
 }
 
+/// Which workers each connection woke: among them is the one that began to wait last. At first that is the last of the crew, and then one of those that were just woken.
+/// (How many more are woken is a matter of who is quicker.)
+fn check_chains(t: &mut Trial, crew: &Crew, listener: &TcpListener) -> Result<Vec<Vec<usize>>> {
+    let rounds: Vec<_> =
+        connect_each(t, crew, listener)?.into_iter().map(|(woken, _)| woken).collect();
+    let meet = |two: &[Vec<usize>]| two[1].iter().any(|worker| two[0].contains(worker));
+    check!(t, rounds[0].contains(&(WORKERS - 1)), "the last that came is woken: {:?}", rounds[0]);
+    check!(t, rounds.windows(2).all(meet), "then one of those that were woken before: {rounds:?}");
+    Ok(rounds)
+}
+
 /// The fewest workers that one of the connections woke.
 fn fewest(rounds: &[Vec<usize>]) -> usize {
     rounds.iter().map(Vec::len).min().unwrap_or(0)
 }
 
-/// A connection on a level-triggered listener wakes at least two of the threads that share an
-/// epoll instance: the report to the first wakes another.
-#[case(kernel = ["ep_send_events", "ep_done_scan"], notes = ["S39"], since = "2.6.0", strength = Implementation)]
+/// A connection on a level-triggered listener wakes the one of the threads that share an epoll
+/// instance that began to wait last, and the report to it wakes at least one other.
+#[case(kernel = ["ep_send_events", "ep_done_scan", "__add_wait_queue_exclusive"], notes = ["S39"], since = "2.6.0", strength = Implementation)]
 fn level(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN)?;
-    let rounds = woken_by_each(t, &crew, &listener)?;
+    let rounds = check_chains(t, &crew, &listener)?;
     check!(t, fewest(&rounds) >= 2, "the fewest threads that a connection wakes");
     Ok(())
 }
@@ -42,7 +53,7 @@ fn edge(t: &mut Trial) -> Result {
     let (crew, listener) = threads_with(t, EPOLLIN | EPOLLET)?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == always(WORKERS - 1),
+        woken_by_each(t, 1, &crew, &listener)? == always(WORKERS - 1),
         "the threads that each connection wakes"
     );
     Ok(())
@@ -58,20 +69,21 @@ fn forked_after_epoll_create(t: &mut Trial) -> Result {
         t.processes(WORKERS, Call::EPOLL_WAIT, |worker| serve_with(worker, &listener, &epoll))?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == always(WORKERS - 1),
+        woken_by_each(t, 1, &crew, &listener)? == always(WORKERS - 1),
         "the processes that each connection wakes"
     );
     Ok(())
 }
 
-/// Processes that share a level-triggered instance wake each other, as threads do.
-#[case(kernel = ["ep_send_events", "ep_done_scan"], notes = ["S38", "S39"], since = "2.6.0", strength = Implementation)]
+/// Processes that share a level-triggered instance wake each other, as threads do, beginning with
+/// the one that began to wait last.
+#[case(kernel = ["ep_send_events", "ep_done_scan", "__add_wait_queue_exclusive"], notes = ["S38", "S39"], since = "2.6.0", strength = Implementation)]
 fn forked_level(t: &mut Trial) -> Result {
     let listener = nonblocking_listener()?;
     let epoll = Epoll::watching(&listener, EPOLLIN)?;
     let crew =
         t.processes(WORKERS, Call::EPOLL_WAIT, |worker| serve_with(worker, &listener, &epoll))?;
-    let rounds = woken_by_each(t, &crew, &listener)?;
+    let rounds = check_chains(t, &crew, &listener)?;
     check!(t, fewest(&rounds) >= 2, "the fewest processes that a connection wakes");
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harness::prelude::*;
 
-use super::{WORKERS, nonblocking_listener, serve_with, woken_by_each};
+use super::{WORKERS, connect_each, nonblocking_listener, serve_with};
 
 /// Since Linux 2.6 a connection wakes only one of the workers that wait for it.
 #[case(
@@ -19,11 +19,11 @@ fn solved_in_2_6(t: &mut Trial) -> Result {
         let listener = listener.clone();
         move |worker| serve_with(worker, &listener, &Epoll::watching(&*listener, EPOLLIN)?)
     })?;
-    let rounds = woken_by_each(t, &crew, &listener)?;
+    let rounds = connect_each(t, &crew, &listener)?;
     check!(
         t,
-        rounds.iter().all(|woken| woken.len() == 1),
-        "each worker has an epoll instance: {rounds:?}"
+        rounds.iter().all(|(woken, _)| woken.len() == 1),
+        "each worker has an epoll instance: workers woken, and wakeups: {rounds:?}"
     );
     Ok(())
 }
@@ -41,11 +41,11 @@ fn solved_by_reuseport(t: &mut Trial) -> Result {
     let crew = t.processes(WORKERS, Call::EPOLL_WAIT, |worker| {
         serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?)
     })?;
-    let rounds = woken_by_each(t, &crew, &listener)?;
+    let rounds = connect_each(t, &crew, &listener)?;
     check!(
         t,
-        rounds.iter().all(|woken| woken.len() == 1),
-        "the listener has the option and several workers: {rounds:?}"
+        rounds.iter().all(|(woken, _)| woken.len() == 1),
+        "the listener has the option and several workers: workers woken, and wakeups: {rounds:?}"
     );
     Ok(())
 }

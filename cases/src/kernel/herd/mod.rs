@@ -19,19 +19,44 @@ const WORKERS: usize = 6;
 /// The connections of a case: each worker could have the same share of them.
 const CONNECTIONS: u32 = 18;
 
+/// Which workers each connection woke, if it is to be `wakeups` of them, each only once.
+///
+/// A worker that has to wait for a lock as well gives up its CPU once more. That does not happen
+/// with every connection, so the fewest wakeups of one are what the arrangement itself costs.
+fn woken_by_each(
+    t: &mut Trial,
+    wakeups: usize,
+    crew: &Crew,
+    listener: &TcpListener,
+) -> Result<Vec<Vec<usize>>> {
+    let (woken, sums): (Vec<_>, Vec<_>) = connect_each(t, crew, listener)?.into_iter().unzip();
+    check!(
+        t,
+        sums.iter().min() == Some(&(wakeups as u64)),
+        "the fewest wakeups that a connection costs, of {sums:?}"
+    );
+    Ok(woken)
+}
+
 /// Connects clients one at a time, each when all of `crew` sleeps, and returns for each which
-/// workers it woke. Every connection is taken by somebody, and by one worker only.
-fn woken_by_each(t: &mut Trial, crew: &Crew, listener: &TcpListener) -> Result<Vec<Vec<usize>>> {
+/// workers it woke, and how many wakeups that were. Every connection is taken by somebody, and by
+/// one worker only.
+fn connect_each(
+    t: &mut Trial,
+    crew: &Crew,
+    listener: &TcpListener,
+) -> Result<Vec<(Vec<usize>, u64)>> {
     net::stay_on_this_cpu()?;
     crew.settle(t)?;
     let start = crew.counts()?;
     let (mut before, mut rounds) = (start.clone(), Vec::new());
     for connection in 1..=u64::from(CONNECTIONS) {
         let _client = net::connect(listener.local_addr()?)?;
-        crew.wait_for(connection)?;
+        check!(t, crew.wait_for(t, connection)?, "every connection is accepted");
         crew.settle(t)?;
         let after = crew.counts()?;
-        rounds.push(after.since(&before).woken());
+        let round = after.since(&before);
+        rounds.push((round.woken(), round.wakeups.iter().sum()));
         before = after;
     }
     let sum = before.since(&start);

@@ -17,7 +17,7 @@ fn in_poll(t: &mut Trial) -> Result {
     })?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == everybody(),
+        woken_by_each(t, WORKERS, &crew, &listener)? == everybody(),
         "the workers that each connection wakes"
     );
     Ok(())
@@ -37,7 +37,7 @@ fn in_select(t: &mut Trial) -> Result {
     })?;
     check!(
         t,
-        woken_by_each(t, &crew, &listener)? == everybody(),
+        woken_by_each(t, WORKERS, &crew, &listener)? == everybody(),
         "the workers that each connection wakes"
     );
     Ok(())

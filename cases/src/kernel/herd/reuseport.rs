@@ -17,7 +17,7 @@ fn blocking(t: &mut Trial) -> Result {
         }
         accept_for_ever(worker, &net::reuseport_listener(port)?)
     })?;
-    let rounds = woken_by_each(t, &crew, &first)?;
+    let rounds = woken_by_each(t, 1, &crew, &first)?;
     check!(
         t,
         rounds.iter().all(|woken| woken.len() == 1),
@@ -38,7 +38,7 @@ fn epoll(t: &mut Trial) -> Result {
         listener.set_nonblocking(true)?;
         serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?)
     })?;
-    let rounds = woken_by_each(t, &crew, &first)?;
+    let rounds = woken_by_each(t, 1, &crew, &first)?;
     check!(
         t,
         rounds.iter().all(|woken| woken.len() == 1),

@@ -58,16 +58,3 @@ fn is_not_shared_by_a_second_open(t: &mut Trial) -> Result {
     check!(t, !nonblocking(&reader)?, "what the first one made stays blocking");
     Ok(())
 }
-
-/// A socket that accept returns does not inherit `O_NONBLOCK` from the listener.
-#[case(man = ["accept(2), DESCRIPTION"], strength = Documented)]
-fn is_not_inherited_by_accept(t: &mut Trial) -> Result {
-    let listener = net::listener()?;
-    let _client = TcpStream::connect(listener.local_addr()?)?;
-    poll_wait(&listener, POLLIN)?;
-    net::set_nonblocking(&listener, true)?;
-    let (accepted, _) = listener.accept()?;
-    check!(t, nonblocking(&listener)?, "the listener is nonblocking");
-    check!(t, !nonblocking(&accepted)?, "the socket that it gave birth to is not");
-    Ok(())
-}

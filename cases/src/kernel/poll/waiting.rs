@@ -29,7 +29,7 @@ fn one_thread_watches_many(t: &mut Trial) -> Result {
     let start = crew.counts()?;
     for (event, pipe) in [5, 15, 0, 9, 5, 3].into_iter().enumerate() {
         pipes[pipe].1.write_all(b"!")?;
-        crew.wait_for(event as u64 + 1)?;
+        check!(t, crew.wait_for(t, event as u64 + 1)?, "event {} is taken", event + 1);
         crew.settle(t)?;
         let (counts, events) = (crew.counts()?.since(&start), event as u64 + 1);
         check!(

@@ -1,8 +1,12 @@
 //! Who gets what. The choice is a hash of the four numbers that name a connection, so it is even in
 //! the long run, blind in the short run, and always the same for the same four numbers.
 
+use std::collections::BTreeSet;
+
 use harness::measure::uniform;
 use harness::prelude::*;
+use nix::libc;
+use nix::sys::socket::{SockaddrIn, connect, setsockopt, sockopt};
 
 use super::{group, udp_member};
 
@@ -46,7 +50,8 @@ fn round_robin(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// All datagrams from one address and port go to the same socket of a group.
+/// All datagrams from one address and port go to the same socket of a group, and those from
+/// another one may go to another socket.
 #[case(kernel = ["udp_ehashfn", "reuseport_select_sock"], notes = ["S33"], since = "3.9", strength = Implementation)]
 fn a_flow_sticks(t: &mut Trial) -> Result {
     let mut group = Vec::new();
@@ -54,17 +59,65 @@ fn a_flow_sticks(t: &mut Trial) -> Result {
         let socket = udp_member(group.first())?;
         group.push(socket);
     }
-    net::stay_on_this_cpu()?;
-    let client = UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
-    for _ in 0..20 {
-        client.send_to(b"x", group[0].local_addr()?)?;
+    let sources =
+        (0..40).map(|_| UdpSocket::bind("127.0.0.1:0")).collect::<std::io::Result<Vec<_>>>()?;
+    for source in [&sources, &sources, &sources].into_iter().flatten() {
+        source.send_to(b"x", group[0].local_addr()?)?;
     }
+    let mut seen = Vec::new();
+    let all = t.eventually(|| {
+        for (index, socket) in group.iter().enumerate() {
+            seen.extend(socket.recv_from(&mut [0]).map(|(_, source)| (source, index)));
+        }
+        Ok(seen.len() == 120)
+    })?;
+    check!(t, all, "three datagrams of each of 40 sources arrive");
+    let flows: BTreeSet<_> = seen.iter().collect();
+    check!(t, flows.len() == 40, "pairs of a source and a socket that got something from it");
+    let used: BTreeSet<_> = seen.iter().map(|(_, index)| index).collect();
+    check!(t, used.len() >= 2, "several sockets get something: {used:?}");
+    Ok(())
+}
+
+/// The member of a group that gets a connection from `port`, which is reset at once, so that the
+/// same four numbers can be used again.
+fn receiver(t: &Trial, listeners: &[TcpListener], port: u16) -> Result<Option<usize>> {
+    let client = net::tcp_socket()?;
+    setsockopt(&client, sockopt::ReuseAddr, &true)?;
+    setsockopt(&client, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
+    net::bind_to(&client, port)?;
+    let server = SockaddrIn::new(127, 0, 0, 1, net::port_of(&listeners[0])?);
+    connect(client.as_raw_fd(), &server)?;
+    let mut taken = None;
+    t.eventually(|| {
+        let accept = |index: usize| Some((index, listeners[index].accept().ok()?));
+        taken = (0..listeners.len()).find_map(accept);
+        Ok(taken.is_some())
+    })?;
+    drop(client);
     net::barrier()?;
-    let mut counts = group
-        .iter()
-        .map(|socket| (0..20).take_while(|_| socket.recv(&mut [0]).is_ok()).count())
-        .collect::<Vec<_>>();
-    counts.sort_unstable();
-    check!(t, counts == [0, 0, 0, 20], "datagrams per socket, in ascending order");
+    Ok(taken.map(|(index, _)| index))
+}
+
+/// A client that connects again from the same port gets the same listener of a group, and one from
+/// another port may get another.
+#[case(kernel = ["inet_ehashfn", "reuseport_select_sock"], notes = ["S33"], since = "3.9", strength = Implementation)]
+fn a_four_tuple_sticks(t: &mut Trial) -> Result {
+    let listeners = group(4)?;
+    net::stay_on_this_cpu()?;
+    let mut used = BTreeSet::new();
+    for _ in 0..30 {
+        let holder = net::tcp_socket()?;
+        setsockopt(&holder, sockopt::ReuseAddr, &true)?;
+        net::bind_to(&holder, 0)?;
+        let port = net::port_of(&holder)?;
+        let first = receiver(t, &listeners, port)?;
+        check!(t, first.is_some(), "a listener gets the connection from port {port}");
+        for _ in 0..3 {
+            check!(t, receiver(t, &listeners, port)? == first, "the same one gets the next");
+        }
+        used.insert(first);
+    }
+    check!(t, used.len() >= 2, "over 30 ports, several listeners get connections: {used:?}");
     Ok(())
 }
