@@ -23,14 +23,12 @@ fn arrival_precedes_the_copy(t: &mut Trial) -> Result {
         Ok((length, buffer))
     })?;
     let (address, mut seen) = (told.recv()?, [0; 10]);
-    let memory = std::fs::File::open("/proc/self/mem")?;
+    let memory = std::fs::File::open("/proc/self/mem")
+        .map_err(|error| Stop::Unobservable(format!("the buffer cannot be watched: {error}")))?;
     check!(t, job.sleeps_in(t, Call::RECV)?, "the reader sleeps");
     writer.write_all(b"01234")?;
-    check!(
-        t,
-        t.eventually(|| Ok(net::unread(&reader)? == 5))?,
-        "first phase: the kernel has queued five bytes"
-    );
+    let queued = t.eventually(|| Ok(net::unread(&reader)? == 5 || job.ended()))?;
+    check!(t, queued, "first phase: the kernel has queued five bytes");
     check!(t, job.sleeps_in(t, Call::RECV)?, "the reader, who wants ten at once, sleeps on");
     memory.read_exact_at(&mut seen, address)?;
     check!(
@@ -50,7 +48,7 @@ fn arrival_precedes_the_copy(t: &mut Trial) -> Result {
 
 /// When poll, select or `epoll_wait` reports that data is there, all of it still is in the kernel,
 /// and only a read moves it.
-#[case(man = ["select(2)", "epoll(7)"], notes = ["S03", "S10", "S12", "S14"], strength = Documented)]
+#[case(man = ["select(2)", "epoll(7)"], notes = ["S03", "S10", "S12", "S14"], strength = Implementation)]
 fn readiness_is_not_completion(t: &mut Trial) -> Result {
     for call in [Call::POLL, Call::SELECT, Call::EPOLL_WAIT] {
         let (mut writer, mut reader) = net::tcp_pair()?;

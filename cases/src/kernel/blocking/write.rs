@@ -8,24 +8,29 @@ use nix::unistd::{read, write};
 /// reader has made room for all of it, and then returns the full count.
 #[case(man = ["pipe(7), PIPE_BUF", "send(2)"], strength = Documented)]
 fn sleeps_until_drained(t: &mut Trial) -> Result {
-    const SIZE: usize = 1 << 20;
+    // A pipe holds 16 pages, whatever their size.
+    let size = (1 << 20).max(
+        64 * usize::try_from(
+            nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)?.unwrap_or(0),
+        )?,
+    );
     for (kind, writer, reader) in net::streams()? {
         if kind != "pipe" {
             net::set_option(&writer, nix::libc::SOL_SOCKET, nix::libc::SO_SNDBUF, 32 << 10)?;
             net::set_option(&reader, nix::libc::SOL_SOCKET, nix::libc::SO_RCVBUF, 32 << 10)?;
         }
-        let job = t.spawn(kind, move || Ok(write(&writer, &vec![b'x'; SIZE])?))?;
+        let job = t.spawn(kind, move || Ok(write(&writer, &vec![b'x'; size])?))?;
         check!(t, job.sleeps_in(t, Call::WRITE)?, "{kind}: the writer sleeps while nobody reads");
-        check!(t, net::unread(&reader)? < SIZE, "{kind}: the kernel holds a part of the data only");
+        check!(t, net::unread(&reader)? < size, "{kind}: the kernel holds a part of the data only");
         let mut drained = 0;
-        while drained < SIZE {
+        while drained < size {
             match read(&reader, &mut [0; 16 << 10])? {
                 0 => break,
                 length => drained += length,
             }
         }
-        check!(t, drained == SIZE, "{kind}: the writer goes on as the reader makes room");
-        check!(t, job.join_soon(t)? == Some(SIZE), "{kind}: the one call has written everything");
+        check!(t, drained == size, "{kind}: the writer goes on as the reader makes room");
+        check!(t, job.join_soon(t)? == Some(size), "{kind}: the one call has written everything");
     }
     Ok(())
 }

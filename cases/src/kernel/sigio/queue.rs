@@ -20,28 +20,32 @@ const SIGIO: i32 = Signal::SIGIO as i32;
     strength = Documented
 )]
 fn plain_sigio_coalesces(t: &mut Trial) -> Result {
-    let (mut writer, reader) = UnixStream::pair()?;
+    let pairs = [UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?];
     signal::take_notes_of(SIGIO, true)?;
-    tell_me_of(&reader, 0)?;
+    for (number, (writer, reader)) in (1..).zip(&pairs) {
+        tell_me_of(reader, 0)?;
+        (&*writer).write_all(b"a")?;
+        check!(t, handled(t, number)?, "unblocked, arrival {number} is signalled at once");
+        (&*reader).read_exact(&mut [0])?;
+    }
 
     signal::block(SIGIO, true)?;
-    for _ in 0..3 {
-        writer.write_all(b"a")?;
+    for (writer, _) in &pairs {
+        (&*writer).write_all(b"a")?;
     }
-    check!(t, signal::handled() == 0, "signals while SIGIO is blocked");
+    check!(t, signal::handled() == 3, "signals while SIGIO is blocked: those from before");
     signal::block(SIGIO, false)?;
-    check!(t, handled(t, 1)?, "it is delivered when it is let through");
-    check!(t, signal::handled() == 1, "signals for three arrivals");
+    check!(t, handled(t, 4)?, "it is delivered when it is let through");
+    check!(t, signal::handled() == 4, "three arrivals while it was blocked are one signal more");
     Ok(())
 }
 
 /// Real-time signals of `F_SETSIG` that arrive while they are blocked are all delivered.
 #[case(man = ["F_SETSIG(2const)", "signal(7), Real-time signals"], strength = Documented)]
 fn realtime_signals_queue(t: &mut Trial) -> Result {
-    let (mut writer, reader) = UnixStream::pair()?;
+    let pairs = [UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?];
     let number = signal::first_realtime();
     signal::take_notes_of(number, true)?;
-    tell_me_of(&reader, number)?;
     let (room, _) = getrlimit(Resource::RLIMIT_SIGPENDING)?;
     if room < 64 {
         return Err(Stop::Skipped {
@@ -51,8 +55,9 @@ fn realtime_signals_queue(t: &mut Trial) -> Result {
     }
 
     signal::block(number, true)?;
-    for _ in 0..3 {
-        writer.write_all(b"a")?;
+    for (writer, reader) in &pairs {
+        tell_me_of(reader, number)?;
+        (&*writer).write_all(b"a")?;
     }
     check!(t, signal::handled() == 0, "signals while they are blocked");
     signal::block(number, false)?;

@@ -82,13 +82,14 @@ fn every_arrival_is_signalled(t: &mut Trial) -> Result {
 /// `O_ASYNC` without an owner signals nobody.
 #[case(man = ["fcntl(2), F_SETOWN", "F_SETOWN(2const)"], strength = Implementation)]
 fn no_owner_no_signal(t: &mut Trial) -> Result {
-    let (mut writer, reader) = UnixStream::pair()?;
+    let (mut writer, mut reader) = UnixStream::pair()?;
     let number = signal::first_realtime();
     signal::take_notes_of(number, true)?;
     signal::set_io_signal(&reader, number)?;
     set_async(&reader)?;
 
     writer.write_all(b"a")?;
+    reader.read_exact(&mut [0])?;
     check!(t, signal::handled() == 0, "signals before there is an owner");
     signal::set_io_owner(&reader, nix::unistd::getpid().as_raw())?;
     writer.write_all(b"b")?;

@@ -15,7 +15,7 @@ use harness::sys::uring::{Completion, Ring};
     needs = [Need::IoUring]
 )]
 fn a_cancelled_request_completes_with_ecanceled(t: &mut Trial) -> Result {
-    let (reader, mut writer) = std::io::pipe()?;
+    let (reader, mut writer) = UnixStream::pair()?;
     let mut ring = Ring::new()?;
     ring.read(&reader, 1)?;
 
@@ -59,7 +59,7 @@ fn there_is_nothing_to_cancel(t: &mut Trial) -> Result {
     needs = [Need::IoUring]
 )]
 fn close_does_not_cancel(t: &mut Trial) -> Result {
-    let (reader, mut writer) = std::io::pipe()?;
+    let (reader, mut writer) = UnixStream::pair()?;
     let mut ring = Ring::new()?;
     ring.read(&reader, 1)?;
 

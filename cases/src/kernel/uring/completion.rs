@@ -33,7 +33,7 @@ fn the_data_is_in_the_buffer(t: &mut Trial) -> Result {
 #[case(
     man = ["io_uring_enter(2), IORING_OP_POLL_ADD"],
     notes = ["S12", "S14"],
-    since = "5.1",
+    since = "5.6",
     strength = Documented,
     needs = [Need::IoUring]
 )]
@@ -50,16 +50,16 @@ fn a_poll_request_tells_of_readiness_only(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// A read of an empty pipe that would block is taken without blocking the caller, and completes
+/// A read of an empty socket that would block is taken without blocking the caller, and completes
 /// when data comes.
 #[case(
     man = ["io_uring_setup(2), IORING_FEAT_FAST_POLL"],
-    since = "5.6",
+    since = "5.7",
     strength = Implementation,
     needs = [Need::IoUring]
 )]
 fn a_read_that_would_block_stays_pending(t: &mut Trial) -> Result {
-    let (reader, mut writer) = std::io::pipe()?;
+    let (reader, mut writer) = UnixStream::pair()?;
     let mut ring = Ring::new()?;
 
     ring.read(&reader, 1)?;
