@@ -15,8 +15,8 @@ use harness::sys::uring::{Completion, Ring};
     needs = [Need::IoUring]
 )]
 fn a_later_request_may_complete_first(t: &mut Trial) -> Result {
-    let (empty, mut late) = std::io::pipe()?;
-    let (reader, mut writer) = std::io::pipe()?;
+    let (mut late, empty) = UnixStream::pair()?;
+    let (mut writer, reader) = UnixStream::pair()?;
     writer.write_all(b"two")?;
     let mut ring = Ring::new()?;
 
