@@ -263,21 +263,8 @@ mod tests {
     }
 
     fn record(id: &str, verdict: Verdict) -> Record {
-        let case = crate::case::Case {
-            id: Box::leak(id.to_owned().into_boxed_str()),
-            claim: "",
-            sources: &[],
-            strength: crate::case::Strength::Documented,
-            since: "",
-            changed: &[],
-            needs: &[],
-            alone: false,
-            deadline: std::time::Duration::ZERO,
-            file: "",
-            line: 0,
-            text: "",
-            run: |_| Ok(()),
-        };
+        let id = Box::leak(id.to_owned().into_boxed_str());
+        let case = crate::case::Case { id, ..crate::case::BLANK };
         let mut record = Record::new(&case, verdict, "because");
         record.expected = verdict == Verdict::Conforms;
         record

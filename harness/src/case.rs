@@ -182,6 +182,24 @@ const fn starts_with(text: &[u8], at: usize, prefix: &[u8]) -> bool {
     true
 }
 
+/// A case with nothing in it, for tests of what is done with cases.
+#[cfg(test)]
+pub(crate) const BLANK: Case = Case {
+    id: "a.b",
+    claim: "It does.",
+    sources: &[],
+    strength: Strength::Documented,
+    since: "",
+    changed: &[],
+    needs: &[],
+    alone: false,
+    deadline: Duration::from_secs(1),
+    file: "",
+    line: 0,
+    text: "",
+    run: |_| Ok(()),
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;

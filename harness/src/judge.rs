@@ -134,21 +134,7 @@ mod tests {
             verdict: Verdict::Deviates,
             why: "broken",
         }));
-        Case {
-            id: "area.case",
-            claim: "It does.",
-            sources: &[],
-            strength,
-            since: "4.5",
-            changed: std::slice::from_ref(text),
-            needs: &[],
-            alone: false,
-            deadline: std::time::Duration::from_secs(1),
-            file: "",
-            line: 0,
-            text: "",
-            run: |_| Ok(()),
-        }
+        Case { strength, since: "4.5", changed: std::slice::from_ref(text), ..crate::case::BLANK }
     }
 
     fn outcome(verdict: Verdict, mend: &str) -> Outcome {

@@ -79,7 +79,7 @@ fn compare(version: Version, bound: &str, open: Ordering) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Change, Strength};
+    use crate::case::{BLANK, Change};
     use rstest::rstest;
 
     #[rstest]
@@ -102,22 +102,12 @@ mod tests {
     }
 
     const CASE: Case = Case {
-        id: "a.b",
-        claim: "",
-        sources: &[],
-        strength: Strength::Documented,
         since: "4.5",
         changed: &[
             Change { from: "5.5", until: "5.14", verdict: Verdict::Deviates, why: "broken" },
             Change { from: "7.1", until: "", verdict: Verdict::Unsupported, why: "removed" },
         ],
-        needs: &[],
-        alone: false,
-        deadline: std::time::Duration::ZERO,
-        file: "",
-        line: 0,
-        text: "",
-        run: |_| Ok(()),
+        ..BLANK
     };
 
     #[rstest]
