@@ -49,12 +49,25 @@ impl Stop {
     }
 }
 
-impl<E: std::error::Error> From<E> for Stop {
+impl<E: std::error::Error + 'static> From<E> for Stop {
     #[track_caller]
     fn from(error: E) -> Stop {
+        if is_for_lack_of_proc(&error) {
+            return Stop::Unobservable("there is no /proc to look into".to_owned());
+        }
         let at = Location::caller();
         Stop::Error(format!("{error} (at {}:{})", at.file(), at.line()))
     }
+}
+
+/// Whether a file was not found on a system without `/proc`: files of cases lie nowhere else.
+fn is_for_lack_of_proc(error: &(dyn std::error::Error + 'static)) -> bool {
+    let not_found = match (error.downcast_ref::<std::io::Error>(), error.downcast_ref::<Errno>()) {
+        (Some(error), _) => error.kind() == std::io::ErrorKind::NotFound,
+        (_, Some(error)) => *error == Errno::ENOENT,
+        _ => false,
+    };
+    not_found && !std::path::Path::new("/proc/self").exists()
 }
 
 /// What `check!` saw; see the fields of [`Check`].
