@@ -213,6 +213,8 @@ fn take_in(pipe: &mut PipeReader, into: &mut Vec<u8>, most: usize) -> std::io::R
 fn end_everything(init: Pid) {
     let _ = kill(init, Signal::SIGKILL);
     let me = nix::unistd::getpid();
+    // Mostly this is all: the kernel lets the init go last. If it cannot, the runner gives up.
+    while waitpid(init, None) == Err(Errno::EINTR) {}
     let end = Instant::now() + CLEAN_UP;
     while Instant::now() < end {
         match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
