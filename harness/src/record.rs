@@ -187,11 +187,24 @@ pub struct Record {
 impl Record {
     /// A record of `case` without evidence.
     pub fn new(case: &Case, verdict: Verdict, reason: impl Into<String>) -> Record {
+        let mut record = Record::bare(case.id, case.claim, case.strength, verdict, reason);
+        record.sources = case.sources.iter().map(ToString::to_string).collect();
+        record
+    }
+
+    /// A record of something that may be no case: without source or evidence, and as expected.
+    pub fn bare(
+        id: impl Into<String>,
+        claim: impl Into<String>,
+        strength: Strength,
+        verdict: Verdict,
+        reason: impl Into<String>,
+    ) -> Record {
         Record {
-            id: case.id.to_owned(),
-            claim: case.claim.to_owned(),
-            sources: case.sources.iter().map(ToString::to_string).collect(),
-            strength: case.strength,
+            id: id.into(),
+            claim: claim.into(),
+            sources: Vec::new(),
+            strength,
             verdict,
             expected: true,
             reason: reason.into(),

@@ -10,10 +10,8 @@ mod markdown;
 pub use diff::{Change, diff};
 pub use file::{ReadError, merge, read, write};
 
-use std::collections::BTreeMap;
-
 use crate::case::Strength;
-use crate::record::{Evidence, Record, Run, Verdict};
+use crate::record::{Record, Run, Verdict};
 
 /// A format of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,21 +59,10 @@ impl Format {
 fn with_the_run_itself(run: &Run) -> Vec<Record> {
     let mut records = run.records.clone();
     let mut add = |name: String, verdict, reason: String| {
-        records.push(Record {
-            id: format!("ioconform.run.{name}"),
-            claim: "The run is whole.".to_owned(),
-            sources: Vec::new(),
-            strength: Strength::Documented,
-            verdict,
-            expected: false,
-            reason,
-            note: String::new(),
-            mend: String::new(),
-            verdicts: BTreeMap::new(),
-            evidence: Evidence::default(),
-            isolation: Vec::new(),
-            micros: 0,
-        });
+        let (id, claim) = (format!("ioconform.run.{name}"), "The run is whole.");
+        let mut record = Record::bare(id, claim, Strength::Documented, verdict, reason);
+        record.expected = false;
+        records.push(record);
     };
     if !run.complete {
         add(
