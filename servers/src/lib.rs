@@ -1,0 +1,1 @@
+//! Minimal reference servers, one file per model of arranging threads and their waiting.
