@@ -2,6 +2,7 @@
 //! folder an area, a file a topic, a function a case.
 
 pub mod kernel;
+pub mod server;
 
 /// All cases, sorted by id. Whoever wants the catalogue calls this and not the harness: a program
 /// that never names this crate would not link it, and would silently have no cases.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use harness::filter::{Filter, Shard};
+use harness::target::{Address, SignalName};
 
 use crate::outputs::Output;
 
@@ -13,13 +14,23 @@ Examples:
   ioconform run 'epoll.*' --skip '*.exclusive.*'
   ioconform run -o json=now.json -o REPORT.md  and write reports
   ioconform run herd --repeat 200              is it steady?
+  ioconform server --preset nginx              judge a server
+  ioconform server -- ./my-server --listen {addr}
   ioconform explain herd.blocking              what a case claims, and how it is decided
   ioconform diff before.json now.json          what changed
 
 Exit status: 0 all as expected, 1 something unexpected, 2 usage, 3 could not judge,
 4 nothing ran, 130 interrupted.";
 
-/// Judge the I/O behaviour of the running kernel, with evidence.
+const SERVER_EXAMPLES: &str = "\
+Examples:
+  ioconform server -- ./my-server --listen {addr}
+  ioconform server --dialect resp --reload HUP -- ./my-server {port}
+  ioconform server 'accept.*' --preset nginx --preset haproxy --workers 4
+  ioconform server --addr 127.0.0.1:8080 --pid 4711
+  ioconform server --all-models -o json=models.json";
+
+/// Judge the I/O behaviour of the running kernel, or of servers on it, with evidence.
 #[derive(Debug, Parser)]
 #[command(name = "ioconform", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -53,6 +64,9 @@ pub(crate) enum Command {
     /// Judge this kernel
     #[command(visible_alias = "r")]
     Run(Box<Run>),
+    /// Judge servers: started from a command, a preset or a model, or running already
+    #[command(visible_alias = "s", after_help = SERVER_EXAMPLES)]
+    Server(Box<Server>),
     /// List the cases that a selection means
     List(List),
     /// Tell what a case claims, where that is stated, how it is decided and what was last seen here
@@ -103,6 +117,16 @@ pub(crate) struct Selection {
     pub(crate) shard: Option<Shard>,
 }
 
+impl Selection {
+    /// Whether nothing is left out.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.patterns.is_empty()
+            && self.skip.is_empty()
+            && self.filter.is_empty()
+            && self.shard.is_none()
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct List {
     #[command(flatten)]
@@ -116,6 +140,60 @@ pub(crate) struct List {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) execution: Execution,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    #[command(flatten)]
+    pub(crate) execution: Execution,
+}
+
+/// Which servers.
+#[derive(Debug, Args)]
+pub(crate) struct Targets {
+    /// A well-known server with a minimal configuration: nginx, redis, haproxy, memcached,
+    /// lighttpd, apache, node (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Vec<String>,
+    /// A reference server (repeatable); `ioconform serve --help` lists them
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Vec<String>,
+    /// Every reference server
+    #[arg(long)]
+    pub(crate) all_models: bool,
+    /// A server that runs already, at HOST:PORT or unix:PATH of this machine
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["preset", "model", "all_models", "command"])]
+    pub(crate) addr: Option<Address>,
+    /// Its first process: without it, only what the wire shows is judged
+    #[arg(long, value_name = "PID", requires = "addr", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pid: Option<i32>,
+    /// What the command, or the server at ADDRESS, speaks: http, resp, memcached, echo, or a
+    /// FILE.toml
+    #[arg(long, value_name = "DIALECT", default_value = "http")]
+    pub(crate) dialect: String,
+    /// How many workers servers are told to have, or have
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) workers: u32,
+    /// The signal that ends the command in order
+    #[arg(long, value_name = "SIGNAL", default_value = "TERM")]
+    pub(crate) stop: SignalName,
+    /// The signal that makes the command read its configuration anew
+    #[arg(long, value_name = "SIGNAL")]
+    pub(crate) reload: Option<SignalName>,
+    /// The command that starts a server; {addr} {host} {port} {unix} {dir} {workers} are filled in
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// How cases are run, and what is told of it.
+#[derive(Debug, Args)]
+pub(crate) struct Execution {
     /// Trials side by side [default: the number of CPUs]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) jobs: Option<u32>,

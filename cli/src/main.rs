@@ -1,13 +1,16 @@
 //! `ioconform`: judges the I/O behaviour of the running kernel, with evidence.
 
 mod arguments;
+mod execution;
 mod outputs;
 mod progress;
 mod run;
 mod screen;
 mod select;
+mod server;
 mod show;
 mod state;
+mod summary;
 
 use std::process::ExitCode;
 
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
 fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
     match &cli.command {
         Command::Run(arguments) => run::run(arguments, screen),
+        Command::Server(arguments) => server::server(arguments, screen),
         Command::List(arguments) => show::list(arguments, screen),
         Command::Explain { id } => show::explain(id, screen),
         Command::Doctor => Ok(show::doctor(screen)),

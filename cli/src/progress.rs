@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use harness::case::Case;
 use harness::record::Record;
-use harness::runner::Watcher;
+use harness::runner::{Item, Watcher};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::arguments::Progress;
@@ -24,11 +23,7 @@ pub(crate) struct Display<'a> {
 }
 
 enum Kind {
-    Bar {
-        all: MultiProgress,
-        bar: ProgressBar,
-        running: Mutex<BTreeMap<&'static str, ProgressBar>>,
-    },
+    Bar { all: MultiProgress, bar: ProgressBar, running: Mutex<BTreeMap<String, ProgressBar>> },
     Counter,
     Nothing,
 }
@@ -71,23 +66,23 @@ impl Kind {
 }
 
 impl Watcher for Display<'_> {
-    fn started(&self, case: &'static Case) {
+    fn started(&self, item: Item) {
         if let Kind::Bar { all, running, .. } = &self.kind {
             let line = all.add(ProgressBar::new_spinner());
             line.set_style(
                 ProgressStyle::with_template("  {spinner} {msg} {elapsed}")
                     .unwrap_or_else(|_| ProgressStyle::default_spinner()),
             );
-            line.set_message(case.id);
+            line.set_message(item.name());
             line.enable_steady_tick(Duration::from_millis(200));
-            running.lock().unwrap_or_else(PoisonError::into_inner).insert(case.id, line);
+            running.lock().unwrap_or_else(PoisonError::into_inner).insert(item.name(), line);
         }
     }
 
-    fn finished(&self, case: &'static Case, record: Option<&Record>, last: bool) {
+    fn finished(&self, item: Item, record: Option<&Record>, last: bool) {
         if let Kind::Bar { bar, running, .. } = &self.kind {
             if let Some(line) =
-                running.lock().unwrap_or_else(PoisonError::into_inner).remove(case.id)
+                running.lock().unwrap_or_else(PoisonError::into_inner).remove(&item.name())
             {
                 line.finish_and_clear();
             }

@@ -65,6 +65,8 @@ pub(crate) fn color(verdict: Verdict, expected: bool) -> Style {
         Verdict::Conforms => paint(AnsiColor::Green),
         Verdict::Deviates => paint(AnsiColor::Magenta),
         Verdict::Error => paint(AnsiColor::Red),
-        Verdict::Unsupported | Verdict::Unobservable | Verdict::Skipped => paint(AnsiColor::Yellow),
+        Verdict::Unsupported | Verdict::Unobservable | Verdict::Skipped | Verdict::Blocked => {
+            paint(AnsiColor::Yellow)
+        }
     }
 }

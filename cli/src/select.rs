@@ -7,10 +7,32 @@ use harness::suggest::did_you_mean;
 
 use crate::arguments::Selection;
 
-/// The selected cases, sorted by id. A pattern that matches nothing is an error: a mistyped id
-/// must not look like a run in which all was well.
-pub(crate) fn select(selection: &Selection) -> anyhow::Result<Vec<&'static Case>> {
-    let all = cases::catalogue();
+/// What cases are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The kernel.
+    Kernel,
+    /// A server.
+    Server,
+    /// Either.
+    Any,
+}
+
+impl Kind {
+    fn includes(self, case: &Case) -> bool {
+        match self {
+            Kind::Kernel => !case.is_about_a_server(),
+            Kind::Server => case.is_about_a_server(),
+            Kind::Any => true,
+        }
+    }
+}
+
+/// The selected cases of a kind, sorted by id. A pattern that matches nothing is an error: a
+/// mistyped id must not look like a run in which all was well. Of cases about servers the first
+/// part of the id, which all share, may be left out.
+pub(crate) fn select(selection: &Selection, kind: Kind) -> anyhow::Result<Vec<&'static Case>> {
+    let all: Vec<_> = cases::catalogue().into_iter().filter(|case| kind.includes(case)).collect();
     let wanted = patterns(&selection.patterns, &all)?;
     let unwanted = patterns(&selection.skip, &all)?;
     let matches =
@@ -33,11 +55,20 @@ pub(crate) fn select(selection: &Selection) -> anyhow::Result<Vec<&'static Case>
 fn patterns(texts: &[String], all: &[&Case]) -> anyhow::Result<Vec<Pattern>> {
     let mut patterns = Vec::new();
     for text in texts {
-        let pattern = Pattern::new(text)?;
-        if !all.iter().any(|case| pattern.matches(case.id)) {
+        let found = [text.clone(), format!("server.{text}")].into_iter().find_map(|text| {
+            let pattern = Pattern::new(&text).ok()?;
+            all.iter().any(|case| pattern.matches(case.id)).then_some(pattern)
+        });
+        let Some(pattern) = found else {
+            let pattern = Pattern::new(text)?;
+            if cases::catalogue().iter().any(|case| pattern.matches(case.id)) {
+                bail!(
+                    "`{text}` means cases of the other kind: `ioconform run` judges the kernel, `ioconform server` servers"
+                );
+            }
             let ids: Vec<_> = all.iter().map(|case| case.id).collect();
             bail!("no case matches `{text}`{}", did_you_mean(text, &ids));
-        }
+        };
         patterns.push(pattern);
     }
     Ok(patterns)

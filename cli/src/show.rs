@@ -12,12 +12,12 @@ use harness::suggest::did_you_mean;
 
 use crate::arguments::{Cli, List};
 use crate::outputs::Output;
-use crate::run::evidence;
 use crate::screen::{Screen, color, paint};
+use crate::summary::evidence;
 use crate::{Failure, select, state};
 
 pub(crate) fn list(arguments: &List, screen: &Screen) -> Result<u8, Failure> {
-    let cases = select::select(&arguments.selection).map_err(Failure::usage)?;
+    let cases = select::select(&arguments.selection, select::Kind::Any).map_err(Failure::usage)?;
     for case in &cases {
         screen.line(case.id);
         if arguments.verbose {

@@ -5,6 +5,7 @@
 //! case = "reuseport.*"            # an id or a glob
 //! verdicts = ["deviates"]         # what is accepted
 //! when = "5.10..6.1"              # kernels; either side may be empty; optional
+//! target = "nginx"                # a server, or a glob for servers; optional
 //! reason = "our 5.10 lacks the fix, ticket 1234"
 //! ```
 
@@ -33,6 +34,8 @@ struct Known {
     verdicts: Vec<Verdict>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     when: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
     reason: String,
 }
 
@@ -79,6 +82,7 @@ pub struct Baseline {
 struct Entry {
     known: Known,
     ids: GlobMatcher,
+    targets: Option<GlobMatcher>,
     from: Option<Version>,
     until: Option<Version>,
     used: AtomicBool,
@@ -115,7 +119,11 @@ impl Baseline {
     /// Marks a record as expected, or as unexpectedly good, by the entries that speak of it. Of
     /// the cases that a glob matches some may conform; of one that is named, none.
     pub fn apply(&self, system: &System, record: &mut Record) {
-        let speaks = |entry: &&Entry| entry.ids.is_match(&record.id) && entry.is_about(system);
+        let speaks = |entry: &&Entry| {
+            entry.ids.is_match(&record.id)
+                && entry.is_about(system)
+                && entry.is_about_target(record.target.as_deref())
+        };
         let entries: Vec<_> = self.entries.iter().filter(speaks).collect();
         let accepts = |entry: &&&Entry| entry.known.verdicts.contains(&record.verdict);
         if let Some(entry) = entries.iter().find(accepts) {
@@ -155,6 +163,7 @@ impl Baseline {
                 case: record.id.clone(),
                 verdicts: vec![record.verdict],
                 when: String::new(),
+                target: record.target.clone(),
                 reason: format!(
                     "blessed on {} {}: {}",
                     run.system.name, run.system.release, record.reason
@@ -176,8 +185,12 @@ impl Entry {
                 "`verdicts` names the verdicts that are accepted beside `conforms`".to_owned()
             );
         }
-        let glob = GlobBuilder::new(&known.case).build().map_err(|error| error.to_string())?;
-        let ids_glob = glob.compile_matcher();
+        let glob = |text: &str| {
+            let glob = GlobBuilder::new(text).build().map_err(|error| error.to_string())?;
+            Ok::<_, String>(glob.compile_matcher())
+        };
+        let ids_glob = glob(&known.case)?;
+        let targets = known.target.as_deref().map(glob).transpose()?;
         if !ids.iter().any(|id| ids_glob.is_match(id)) {
             return Err(format!(
                 "there is no such case{}",
@@ -203,7 +216,15 @@ impl Entry {
                 );
             }
         };
-        Ok(Entry { known, ids: ids_glob, from, until, used: AtomicBool::new(false) })
+        Ok(Entry { known, ids: ids_glob, targets, from, until, used: AtomicBool::new(false) })
+    }
+
+    /// An entry without a server speaks of all of them.
+    fn is_about_target(&self, target: Option<&str>) -> bool {
+        match &self.targets {
+            Some(targets) => target.is_some_and(|target| targets.is_match(target)),
+            None => true,
+        }
     }
 
     fn is_about(&self, system: &System) -> bool {
@@ -303,6 +324,7 @@ mod tests {
             interrupted: false,
             command: Vec::new(),
             system: System::here(),
+            targets: Vec::new(),
             notes: Vec::new(),
             stale_baseline: Vec::new(),
             records: vec![

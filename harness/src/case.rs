@@ -23,6 +23,8 @@ pub struct Case {
     pub since: &'static str,
     /// Upstream kernels that end in another verdict than `conforms`.
     pub changed: &'static [Change],
+    /// The reference servers that by their nature cannot do it.
+    pub except: &'static [Except],
     /// What the machine must offer.
     pub needs: &'static [Need],
     /// No other trial may run beside it.
@@ -50,6 +52,11 @@ impl Case {
         self.id.split_once('.').map_or(self.id, |(area, _)| area)
     }
 
+    /// Whether it is about a server, and not about the kernel.
+    pub fn is_about_a_server(&self) -> bool {
+        matches!(self.strength, Strength::Must | Strength::Should)
+    }
+
     /// The claims of the study notes that the case decides (`S43`).
     pub fn notes(&self) -> impl Iterator<Item = &'static str> {
         self.sources.iter().filter_map(|source| match source {
@@ -74,6 +81,8 @@ pub enum Source {
     Kernel(&'static str),
     /// A claim of the study notes that the project grew out of.
     Notes(&'static str),
+    /// A bug that a server had: where it was reported or mended.
+    Incident(&'static str),
 }
 
 impl std::fmt::Display for Source {
@@ -84,6 +93,7 @@ impl std::fmt::Display for Source {
             Source::Commit(text) => write!(out, "commit {text}"),
             Source::Kernel(text) => write!(out, "kernel source, {text}"),
             Source::Notes(text) => write!(out, "notes {text}"),
+            Source::Incident(text) => write!(out, "incident {text}"),
         }
     }
 }
@@ -98,6 +108,10 @@ pub enum Strength {
     Implementation,
     /// Widely believed; the case finds out.
     Folklore,
+    /// Of a server: its clients lose something if it is not so.
+    Must,
+    /// Of a server: good, and not to be had of all.
+    Should,
 }
 
 impl std::fmt::Display for Strength {
@@ -106,6 +120,8 @@ impl std::fmt::Display for Strength {
             Strength::Documented => "documented",
             Strength::Implementation => "implementation",
             Strength::Folklore => "folklore",
+            Strength::Must => "must",
+            Strength::Should => "should",
         })
     }
 }
@@ -120,6 +136,15 @@ pub struct Change {
     /// How the case ends there.
     pub verdict: Verdict,
     /// The commit or release note that explains it.
+    pub why: &'static str,
+}
+
+/// A reference server for which a case ends in `deviates`, because of how it is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Except {
+    /// The model.
+    pub model: &'static str,
+    /// What about it is so.
     pub why: &'static str,
 }
 
@@ -191,6 +216,7 @@ pub(crate) const BLANK: Case = Case {
     strength: Strength::Documented,
     since: "",
     changed: &[],
+    except: &[],
     needs: &[],
     alone: false,
     deadline: Duration::from_secs(1),

@@ -83,7 +83,7 @@ pub enum Property {
     Id,
     /// The first part of the id.
     Area,
-    /// `documented`, `implementation` or `folklore`.
+    /// `documented`, `implementation`, `folklore`, `must` or `should`.
     Strength,
     /// A claim of the notes that the case decides.
     Claim,

@@ -8,6 +8,9 @@ use crate::isolate::{Outcome, StartError};
 use crate::kernel::expectation;
 use crate::record::{Record, System, Verdict};
 
+/// What is said of a deviation from a case that is no MUST.
+const RECOMMENDED: &str = "recommended, not required";
+
 /// What a verdict is held against.
 #[derive(Debug)]
 pub struct Judge {
@@ -26,8 +29,14 @@ impl Judge {
         Judge { system: System::here(), baseline: None, strict }
     }
 
-    /// The record of one trial. A trial that was cancelled has none.
-    pub fn record(&self, case: &Case, outcome: Result<Outcome, StartError>) -> Option<Record> {
+    /// The record of one trial, of the server `target` if it was about one. A trial that was
+    /// cancelled has none.
+    pub fn record(
+        &self,
+        case: &Case,
+        target: Option<&str>,
+        outcome: Result<Outcome, StartError>,
+    ) -> Option<Record> {
         let mut record = match outcome {
             Ok(outcome) => {
                 let mut record = Record::new(case, outcome.verdict, outcome.reason);
@@ -41,7 +50,12 @@ impl Judge {
             Err(StartError::Cancelled) => return None,
             Err(error) => Record::new(case, Verdict::Error, error.to_string()),
         };
-        self.hold_against_contract(case, &mut record);
+        record.target = target.map(str::to_owned);
+        if case.is_about_a_server() {
+            self.hold_against_server_contract(case, &mut record);
+        } else {
+            self.hold_against_contract(case, &mut record);
+        }
         if let Some(baseline) = &self.baseline {
             baseline.apply(&self.system, &mut record);
         }
@@ -56,9 +70,8 @@ impl Judge {
         (record.expected, record.note) = match (record.verdict, expectation.verdict) {
             (Verdict::Error, _) => (false, String::new()),
             (Verdict::Skipped, _) => (!self.strict || record.mend.is_empty(), String::new()),
-            (Verdict::Unobservable, _) | (Verdict::Conforms, Verdict::Conforms) => {
-                (true, String::new())
-            }
+            (Verdict::Unobservable | Verdict::Blocked, _)
+            | (Verdict::Conforms, Verdict::Conforms) => (true, String::new()),
             (seen, promised) if seen == promised => (true, expectation.why),
             (Verdict::Conforms, Verdict::Unsupported) => {
                 (true, format!("backport: {}", expectation.why))
@@ -74,6 +87,37 @@ impl Judge {
             }
             (_, _) => (false, expectation.why),
         };
+    }
+
+    /// What a server's protocol or control does not offer is not held against it, nor is what is
+    /// only recommended. A model that cannot do something must be seen to fail at it: or else the
+    /// sentence that says so is false, or the case cannot fail.
+    fn hold_against_server_contract(&self, case: &Case, record: &mut Record) {
+        let except =
+            case.except.iter().find(|except| Some(except.model) == record.target.as_deref());
+        (record.expected, record.note) = match (record.verdict, except) {
+            (Verdict::Deviates, Some(except)) => (true, except.why.to_owned()),
+            (Verdict::Conforms, Some(except)) => {
+                (false, format!("the case says that this model cannot: {}", except.why))
+            }
+            (Verdict::Deviates, None) => {
+                let should = case.strength == Strength::Should;
+                (should, if should { RECOMMENDED.to_owned() } else { String::new() })
+            }
+            (Verdict::Error, _) => (false, String::new()),
+            (Verdict::Skipped, _) => (!self.strict || record.mend.is_empty(), String::new()),
+            (
+                Verdict::Conforms | Verdict::Unsupported | Verdict::Unobservable | Verdict::Blocked,
+                _,
+            ) => (true, String::new()),
+        };
+    }
+
+    /// The record of a case that was not tried, because `gate` did not conform.
+    pub fn blocked(case: &Case, target: &str, gate: &str) -> Record {
+        let mut record = Record::new(case, Verdict::Blocked, format!("`{gate}` does not conform"));
+        record.target = Some(target.to_owned());
+        record
     }
 }
 
@@ -166,7 +210,8 @@ mod tests {
     ) {
         let mut judge = Judge::here();
         judge.system.release = release.to_owned();
-        let record = judge.record(&case(Strength::Documented), Ok(outcome(verdict, ""))).unwrap();
+        let record =
+            judge.record(&case(Strength::Documented), None, Ok(outcome(verdict, ""))).unwrap();
         assert_eq!(record.expected, expected, "{record:?}");
     }
 
@@ -181,8 +226,9 @@ mod tests {
         #[case] expected: bool,
     ) {
         let judge = Judge { strict, ..Judge::here() };
-        let record =
-            judge.record(&case(Strength::Documented), Ok(outcome(Verdict::Skipped, mend))).unwrap();
+        let record = judge
+            .record(&case(Strength::Documented), None, Ok(outcome(Verdict::Skipped, mend)))
+            .unwrap();
         assert_eq!(record.expected, expected);
     }
 
@@ -190,7 +236,7 @@ mod tests {
     fn differing_verdicts_are_never_expected() {
         let judge = Judge::here();
         let case = case(Strength::Documented);
-        let record = |verdict| judge.record(&case, Ok(outcome(verdict, ""))).unwrap();
+        let record = |verdict| judge.record(&case, None, Ok(outcome(verdict, ""))).unwrap();
         let merge = |records: [Record; 2]| {
             let mut tally = Tally::default();
             for record in records {

@@ -8,6 +8,7 @@
 pub mod baseline;
 pub mod case;
 pub mod catalogue;
+pub mod dialect;
 pub mod doctor;
 pub mod filter;
 pub mod isolate;
@@ -23,6 +24,7 @@ pub mod runner;
 pub mod suggest;
 #[allow(unsafe_code, reason = "the only module that may talk to the kernel without a safe wrapper")]
 pub mod sys;
+pub mod target;
 pub mod trial;
 pub mod watch;
 
@@ -38,10 +40,12 @@ pub mod prelude {
 
     pub use nix::errno::Errno;
 
+    pub use crate::dialect::{Exchange, Wish};
     pub use crate::need::Need;
     pub use crate::net;
     pub use crate::sys::epoll::*;
     pub use crate::sys::poll::*;
+    pub use crate::target::{Client, Ending, Reply, Server, Target};
     pub use crate::trial::{Result, Stop, Trial};
     pub use crate::watch::{Call, Crew, Job, Worker};
     pub use harness_macros::{case, check};

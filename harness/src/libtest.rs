@@ -36,12 +36,12 @@ pub fn main(catalogue: &[&'static Case]) -> ExitCode {
 fn run(case: &'static Case, wardens: &Wardens) -> Result<Completion, Failed> {
     // Without a network of its own, a trial could meet others on ports and counters.
     let _turn = take_turn(case.alone || !wardens.give(Namespace::Net));
-    let Some(record) = Judge::here().record(case, wardens.run(case, Terms::default())) else {
+    let Some(record) = Judge::here().record(case, None, wardens.run(case, Terms::default())) else {
         return Err("cancelled".into());
     };
     match record.verdict {
         _ if !record.expected => Err(explain(&record).into()),
-        Verdict::Skipped | Verdict::Unobservable | Verdict::Unsupported => {
+        Verdict::Skipped | Verdict::Blocked | Verdict::Unobservable | Verdict::Unsupported => {
             Ok(Completion::ignored_with(format!("{}: {}", record.verdict, record.reason)))
         }
         _ => Ok(Completion::Completed),

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Strength};
+use crate::target::{Start, Target};
 
 /// The version of the result format.
 pub const SCHEMA: u32 = 1;
@@ -29,18 +30,21 @@ pub enum Verdict {
     Unobservable,
     /// A stated need of the case is missing here.
     Skipped,
+    /// The server did not get as far as to be judged: a case before this one says why.
+    Blocked,
     /// The suite failed: set-up, hang, crash.
     Error,
 }
 
 impl Verdict {
     /// All verdicts, in the order in which reports count them.
-    pub const ALL: [Verdict; 6] = [
+    pub const ALL: [Verdict; 7] = [
         Verdict::Conforms,
         Verdict::Deviates,
         Verdict::Unsupported,
         Verdict::Unobservable,
         Verdict::Skipped,
+        Verdict::Blocked,
         Verdict::Error,
     ];
 
@@ -52,6 +56,7 @@ impl Verdict {
             Verdict::Unsupported => "unsupported",
             Verdict::Unobservable => "unobservable",
             Verdict::Skipped => "skipped",
+            Verdict::Blocked => "blocked",
             Verdict::Error => "error",
         }
     }
@@ -154,6 +159,9 @@ pub struct Thread {
 pub struct Record {
     /// The id of the case.
     pub id: String,
+    /// The server that was judged, if one was: its name in [`Run::targets`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Its claim.
     pub claim: String,
     /// Where the claim is stated.
@@ -202,6 +210,7 @@ impl Record {
     ) -> Record {
         Record {
             id: id.into(),
+            target: None,
             claim: claim.into(),
             sources: Vec::new(),
             strength,
@@ -214,6 +223,14 @@ impl Record {
             evidence: Evidence::default(),
             isolation: Vec::new(),
             micros: 0,
+        }
+    }
+
+    /// The id, behind the name of the server if one was judged: unlike all others of a run.
+    pub fn name(&self) -> String {
+        match &self.target {
+            Some(target) => format!("{target}/{}", self.id),
+            None => self.id.clone(),
         }
     }
 
@@ -267,6 +284,42 @@ impl System {
     }
 }
 
+/// A server that a run judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Judged {
+    /// What the records call it.
+    pub name: String,
+    /// What it says of its version.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// How it was started, with its placeholders, or where it ran.
+    pub command: String,
+    /// What it speaks.
+    pub dialect: String,
+    /// How many workers it has.
+    pub workers: usize,
+    /// Whether it is a reference server of ioconform.
+    pub reference: bool,
+}
+
+impl From<&Target> for Judged {
+    fn from(target: &Target) -> Judged {
+        let command = match &target.start {
+            Start::Command(command) => command.argv.join(" "),
+            Start::Running { address, .. } => format!("running at {address}"),
+        };
+        Judged {
+            name: target.name.clone(),
+            version: target.version.clone(),
+            command,
+            dialect: target.dialect.word().to_owned(),
+            workers: target.workers,
+            reference: target.reference,
+        }
+    }
+}
+
 /// A whole run: what `-o json=FILE` writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -285,15 +338,18 @@ pub struct Run {
     pub interrupted: bool,
     /// The arguments of the command, without its name.
     pub command: Vec<String>,
-    /// The system that was judged.
+    /// The system that was judged, or on which servers were.
     pub system: System,
+    /// The servers that were judged, in the order of the command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Judged>,
     /// What the run wants its reader to know: missing isolation, stale baseline entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Baseline entries that matched no record; each makes the run fail.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stale_baseline: Vec<String>,
-    /// A record a case, sorted by id.
+    /// A record a case and server, sorted by id, and of one id in the order of `targets`.
     pub records: Vec<Record>,
 }
 

@@ -9,12 +9,15 @@ use crate::case::Case;
 use crate::isolate::{Terms, Wardens};
 use crate::judge::{Judge, Tally};
 use crate::record::{Record, Verdict};
+use crate::target::Target;
 
 /// What to run, and how.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    /// The cases.
-    pub cases: Vec<&'static Case>,
+    /// What is to be tried.
+    pub items: Vec<Item<'a>>,
+    /// The case that a server must pass before any other is tried on it.
+    pub gate: Option<&'static Case>,
     /// How many trials may run side by side.
     pub jobs: usize,
     /// How often a case is tried until it is as expected.
@@ -33,39 +36,79 @@ pub struct Plan<'a> {
     pub cancel: Option<BorrowedFd<'a>>,
 }
 
+/// A case, and the server that it is tried on if it is about one.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    /// The case.
+    pub case: &'static Case,
+    /// The server.
+    pub target: Option<&'a Target>,
+}
+
+impl Item<'_> {
+    /// What people call it: the id, behind the name of the server.
+    pub fn name(&self) -> String {
+        match self.target {
+            Some(target) => format!("{}/{}", target.name, self.case.id),
+            None => self.case.id.to_owned(),
+        }
+    }
+}
+
 /// Is told how a run goes on, from several threads at once.
 pub trait Watcher: Sync {
     /// A trial of a case begins.
-    fn started(&self, case: &'static Case);
+    fn started(&self, item: Item);
     /// A trial of a case is through, or was cancelled. Told with the record of all of its trials
     /// so far, if there is one, and whether this was the last.
-    fn finished(&self, case: &'static Case, record: Option<&Record>, last: bool);
+    fn finished(&self, item: Item, record: Option<&Record>, last: bool);
 }
 
-/// Runs the plan, in rounds: every case once before any is repeated. The records are sorted by
-/// id; fewer than the plan has cases if it was cancelled or ended early.
+/// Runs the plan, in rounds: every case once before any is repeated. The records are sorted by id
+/// and by the order of the servers; there are fewer than the plan has items if it was cancelled or
+/// ended early. With a gate, that is tried on every server first. A server that does not pass it
+/// is told once what it lacks: the other items are blocked.
 pub fn run(plan: &Plan, judge: &Judge, watcher: &dyn Watcher) -> Done {
-    let (alone, together): (Vec<_>, Vec<_>) =
-        plan.cases.iter().copied().partition(|case| case.alone);
     let running = Running { plan, judge, watcher, stop: AtomicBool::new(false) };
     let mut done = Done { records: Vec::new(), complete: true };
-    for (cases, jobs) in [(together, plan.jobs.max(1)), (alone, 1)] {
-        let queue = Mutex::new(cases.into_iter().map(Work::new).collect::<VecDeque<_>>());
-        let finished = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            for _ in 0..jobs {
-                scope.spawn(|| running.work(&queue, &finished));
-            }
-        });
-        let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let left = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
-        done.complete &= left.is_empty();
-        done.records
-            .extend(finished.into_iter().chain(left).filter_map(|work| work.tally.record()));
+    let mut items = plan.items.clone();
+    if let Some(gate) = plan.gate {
+        running.run_all(plan.gates(gate), &mut done);
+        let open = |item: &Item| {
+            let of_it = |record: &&Record| item.target.map(|t| &t.name) == record.target.as_ref();
+            done.records.iter().find(of_it).is_some_and(|gate| gate.verdict == Verdict::Conforms)
+        };
+        let (open, blocked): (Vec<_>, Vec<_>) =
+            items.into_iter().filter(|item| item.case.id != gate.id).partition(open);
+        items = open;
+        for item in blocked.into_iter().take_while(|_| done.complete) {
+            let name = item.target.map_or("", |target| &target.name);
+            let record = Judge::blocked(item.case, name, gate.id);
+            watcher.finished(item, Some(&record), true);
+            done.records.push(record);
+        }
     }
-    done.complete &= done.records.len() == plan.cases.len();
-    done.records.sort_by(|a, b| a.id.cmp(&b.id));
+    running.run_all(items, &mut done);
+    let place = |record: &Record| {
+        let names = |item: &Item| item.target.map(|target| &target.name) == record.target.as_ref();
+        plan.items.iter().position(names)
+    };
+    done.records.sort_by_cached_key(|record| (record.id.clone(), place(record)));
     done
+}
+
+impl<'a> Plan<'a> {
+    /// The gate, once for each server.
+    fn gates(&self, gate: &'static Case) -> Vec<Item<'a>> {
+        let mut gates: Vec<Item> = Vec::new();
+        for item in &self.items {
+            let named = |gate: &Item| gate.target.map(|t| &t.name) == item.target.map(|t| &t.name);
+            if !gates.iter().any(named) {
+                gates.push(Item { case: gate, ..*item });
+            }
+        }
+        gates
+    }
 }
 
 /// What a run came to.
@@ -78,15 +121,15 @@ pub struct Done {
 }
 
 /// A case on its way through its trials.
-struct Work {
-    case: &'static Case,
+struct Work<'a> {
+    item: Item<'a>,
     rounds: u32,
     tally: Tally,
 }
 
-impl Work {
-    fn new(case: &'static Case) -> Work {
-        Work { case, rounds: 0, tally: Tally::default() }
+impl<'a> Work<'a> {
+    fn new(item: Item<'a>) -> Work<'a> {
+        Work { item, rounds: 0, tally: Tally::default() }
     }
 }
 
@@ -98,15 +141,38 @@ struct Running<'a> {
     stop: AtomicBool,
 }
 
-impl Running<'_> {
+impl<'a> Running<'a> {
+    /// Runs items side by side, and then those that must be alone.
+    fn run_all(&self, items: Vec<Item<'a>>, done: &mut Done) {
+        let count = items.len();
+        let (alone, together): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| item.case.alone);
+        let before = done.records.len();
+        for (items, jobs) in [(together, self.plan.jobs.max(1)), (alone, 1)] {
+            let queue = Mutex::new(items.into_iter().map(Work::new).collect::<VecDeque<_>>());
+            let finished = Mutex::new(Vec::new());
+            std::thread::scope(|scope| {
+                for _ in 0..jobs {
+                    scope.spawn(|| self.work(&queue, &finished));
+                }
+            });
+            let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let left = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+            done.complete &= left.is_empty();
+            done.records
+                .extend(finished.into_iter().chain(left).filter_map(|work| work.tally.record()));
+        }
+        done.complete &= done.records.len() == before + count;
+    }
+
     /// Takes cases from the head of the queue and puts those that are to be repeated at its end.
-    fn work(&self, queue: &Mutex<VecDeque<Work>>, finished: &Mutex<Vec<Work>>) {
+    fn work(&self, queue: &Mutex<VecDeque<Work<'a>>>, finished: &Mutex<Vec<Work<'a>>>) {
         let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
         while !self.stop.load(Ordering::Relaxed) {
             let next = lock().pop_front();
             let Some(mut work) = next else { return };
-            self.watcher.started(work.case);
-            let record = self.attempt(work.case);
+            self.watcher.started(work.item);
+            let record = self.attempt(work.item);
             let cancelled = record.is_none();
             let unexpected = record.as_ref().is_some_and(|record| !record.expected);
             if let Some(record) = record {
@@ -116,7 +182,7 @@ impl Running<'_> {
             let last = work.rounds >= self.plan.repeat.max(1);
             let stop =
                 cancelled || unexpected && (self.plan.fail_fast || self.plan.until_unexpected);
-            self.watcher.finished(work.case, work.tally.so_far(), last || stop);
+            self.watcher.finished(work.item, work.tally.so_far(), last || stop);
             if stop {
                 self.stop.store(true, Ordering::Relaxed);
             }
@@ -131,12 +197,14 @@ impl Running<'_> {
     /// One trial, and more of them for as long as the verdict is unexpected and attempts are
     /// left. A failure of the suite is forgiven once an attempt succeeds; a deviation never is:
     /// both verdicts stand in the record, which stays unexpected. Nothing if it was cancelled.
-    fn attempt(&self, case: &'static Case) -> Option<Record> {
-        let terms = Terms { timeout_scale: self.plan.timeout_scale, cancel: self.plan.cancel };
+    fn attempt(&self, Item { case, target }: Item) -> Option<Record> {
+        let terms =
+            Terms { timeout_scale: self.plan.timeout_scale, target, cancel: self.plan.cancel };
+        let name = target.map(|target| &*target.name);
         let mut tally = Tally::default();
         for number in 1..=self.plan.attempts.max(1) {
             let outcome = self.plan.wardens.run(case, terms);
-            let Some(mut record) = self.judge.record(case, outcome) else { break };
+            let Some(mut record) = self.judge.record(case, name, outcome) else { break };
             if record.expected && number > 1 && tally.only(Verdict::Error) {
                 record.note = format!("at attempt {number}, after errors of the suite");
                 return Some(record);

@@ -1,13 +1,17 @@
 //! What a running case sees: checks, measurements, and the ways in which a trial may end.
 
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::Location;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Check, Measure, Statistic, Verdict};
+use crate::target::Target;
 use crate::watch::Patience;
 
 /// What a case, and every helper that can end one, returns.
@@ -112,12 +116,34 @@ pub struct Trial {
     deadline: Instant,
     last: Option<Check>,
     settled: &'static str,
+    target: Option<Target>,
+    folder: PathBuf,
 }
 
 impl Trial {
-    /// A trial that reports to `out` and will be killed after `limit`.
-    pub(crate) fn new(out: OwnedFd, limit: Duration) -> Trial {
-        Trial { out, deadline: Instant::now() + limit, last: None, settled: "" }
+    /// A trial that reports to `out` and will be killed after `limit`. What is at `folder` is
+    /// removed after it.
+    pub(crate) fn new(
+        out: OwnedFd,
+        limit: Duration,
+        target: Option<Target>,
+        folder: PathBuf,
+    ) -> Trial {
+        let deadline = Instant::now() + limit;
+        Trial { out, deadline, last: None, settled: "", target, folder }
+    }
+
+    /// The server that the trial is about.
+    pub(crate) fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+
+    /// A folder of the trial's own, made when it is first asked for and removed after the trial.
+    pub fn folder(&self) -> Result<PathBuf> {
+        match std::fs::DirBuilder::new().mode(0o700).create(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+            _ => Ok(self.folder.clone()),
+        }
     }
 
     /// Used by `check!`: records what was seen; a check that does not hold ends the trial.

@@ -308,7 +308,7 @@ fn cancelled_trial_is_ended() -> Result<(), Failed> {
     use std::os::fd::AsFd as _;
     let (reader, writer) = std::io::pipe()?;
     drop(writer);
-    let terms = Terms { timeout_scale: 1.0, cancel: Some(reader.as_fd()) };
+    let terms = Terms { timeout_scale: 1.0, cancel: Some(reader.as_fd()), ..Terms::default() };
     let started = Instant::now();
     let cancelled = WARDENS.run(catalogue::find("planted.hangs_long").unwrap(), terms);
     assert!(matches!(cancelled, Err(harness::isolate::StartError::Cancelled)));

@@ -80,10 +80,12 @@ prop_compose! {
         evidence in evidence(),
         flaky in any::<bool>(),
         micros in 0_u64..10_000_000,
+        target in prop::option::of("[a-c]{1}"),
     ) -> Record {
         let verdicts = BTreeMap::from([(verdict, 1), (Verdict::Conforms, 2)]);
         Record {
             id,
+            target,
             claim: texts.0,
             sources: vec![texts.1],
             strength,
@@ -107,8 +109,8 @@ prop_compose! {
         note in text(),
     ) -> Run {
         let mut records = records;
-        records.sort_by(|a, b| a.id.cmp(&b.id));
-        records.dedup_by(|a, b| a.id == b.id);
+        records.sort_by_key(|record| (record.id.clone(), record.target.clone()));
+        records.dedup_by_key(|record| (record.id.clone(), record.target.clone()));
         Run {
             schema: SCHEMA,
             ioconform: "0.1.0".to_owned(),
@@ -125,6 +127,7 @@ prop_compose! {
                 cpus: 2,
                 user: 1000,
             },
+            targets: Vec::new(),
             notes: vec![note],
             stale_baseline: Vec::new(),
             records,

@@ -9,13 +9,14 @@ use syn::{
 };
 
 /// The keys that name a source, with the variant of `harness::case::Source` that each becomes.
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 7] = [
     ("man", "Man"),
     ("rfc", "Rfc"),
     ("posix", "Posix"),
     ("commit", "Commit"),
     ("kernel", "Kernel"),
     ("notes", "Notes"),
+    ("incident", "Incident"),
 ];
 
 #[derive(Default)]
@@ -25,6 +26,7 @@ struct Arguments {
     strength: Option<Ident>,
     since: Option<LitStr>,
     changed: Vec<TokenStream>,
+    except: Vec<TokenStream>,
     needs: Vec<Expr>,
     alone: bool,
     deadline: Option<LitInt>,
@@ -60,11 +62,14 @@ impl Arguments {
             "since" => self.since = Some(version(input.parse()?)?),
             "deadline" => self.deadline = Some(input.parse()?),
             "needs" => self.needs = list::<Expr>(input)?.into_iter().collect(),
+            "except" => {
+                self.except = list::<Except>(input)?.into_iter().map(|except| except.0).collect();
+            }
             "changed" => {
                 self.changed = list::<Change>(input)?.into_iter().map(|change| change.0).collect();
             }
             _ => {
-                let known = "man, rfc, posix, commit, kernel, notes, strength, since, changed, needs, alone, deadline";
+                let known = "man, rfc, posix, commit, kernel, notes, incident, strength, since, changed, except, needs, alone, deadline";
                 return Err(Error::new(
                     key.span(),
                     format!("unknown key `{name}`; a case takes {known}"),
@@ -118,6 +123,20 @@ impl Parse for Change {
     }
 }
 
+/// `("blocking_acceptors", "each worker serves one client at a time")`
+struct Except(TokenStream);
+
+impl Parse for Except {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let inner;
+        parenthesized!(inner in input);
+        let model: LitStr = inner.parse()?;
+        inner.parse::<Token![,]>()?;
+        let why: LitStr = inner.parse()?;
+        Ok(Except(quote!(::harness::case::Except { model: #model, why: #why })))
+    }
+}
+
 fn list<T: Parse>(input: ParseStream) -> Result<Punctuated<T, Token![,]>> {
     let inner;
     bracketed!(inner in input);
@@ -143,19 +162,20 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     if !arguments.authority {
         return Err(Error::new(
             name.span(),
-            "a case names where its claim is stated: man, rfc, posix, commit or kernel",
+            "a case names where its claim is stated: man, rfc, posix, commit, kernel or incident",
         ));
     }
     let Some(strength) = &arguments.strength else {
         return Err(Error::new(
             name.span(),
-            "a case has a strength: Documented, Implementation or Folklore",
+            "a case has a strength: Documented, Implementation or Folklore; of a server, Must or Should",
         ));
     };
 
-    let Arguments { sources, since, changed, needs, alone, deadline, .. } = &arguments;
+    let Arguments { sources, since, changed, except, needs, alone, deadline, .. } = &arguments;
     let since = since.as_ref().map_or(quote!(""), |since| quote!(#since));
-    let deadline = deadline.as_ref().map_or(quote!(10), |seconds| quote!(#seconds));
+    let usual = if strength == "Must" || strength == "Should" { quote!(20) } else { quote!(10) };
+    let deadline = deadline.as_ref().map_or(usual, |seconds| quote!(#seconds));
     let (line, text) = source_text(&function);
     let registration = format_ident!("CASE_{}", name.to_string().to_uppercase());
     Ok(quote! {
@@ -173,6 +193,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
                 strength: ::harness::case::Strength::#strength,
                 since: #since,
                 changed: &[#(#changed),*],
+                except: &[#(#except),*],
                 needs: &[#(#needs),*],
                 alone: #alone,
                 deadline: ::std::time::Duration::from_secs(#deadline),

@@ -19,14 +19,15 @@ use proc_macro::TokenStream;
 ///
 /// | key | value | meaning |
 /// |---|---|---|
-/// | `man`, `rfc`, `posix`, `commit`, `kernel` | list of strings | where the claim is stated; one of them is required |
+/// | `man`, `rfc`, `posix`, `commit`, `kernel`, `incident` | list of strings | where the claim is stated, or the bug of a server that it comes from; one of them is required |
 /// | `notes` | list of strings | the claims of the study notes (`S01`…) that the case decides |
-/// | `strength` | `Documented`, `Implementation` or `Folklore` | required |
+/// | `strength` | `Documented`, `Implementation` or `Folklore`; of a server, `Must` or `Should` | required |
 /// | `since` | `"5.1"` | the first upstream kernel that has the behaviour |
 /// | `changed` | list of `(from, until, verdict, why)` | upstream kernels from `from` up to, but not including, `until` that end in another verdict; `""` leaves a side open |
+/// | `except` | list of `(model, why)` | reference servers that by their nature cannot do it |
 /// | `needs` | list of `Need` | what the machine must offer, found by probing |
 /// | `alone` | no value | no other trial runs beside it (cost, CPU time) |
-/// | `deadline` | seconds | instead of the default of 10 |
+/// | `deadline` | seconds | instead of 10, or 20 for a case about a server |
 ///
 /// A case without a source, without a strength or with an empty claim does not compile.
 #[proc_macro_attribute]

@@ -23,6 +23,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Evidence, Verdict};
+use crate::target::Target;
 
 pub use start::{StartError, Terms, Wardens};
 
@@ -65,6 +66,7 @@ struct Order {
     case: String,
     limit: Duration,
     namespaces: BTreeSet<Namespace>,
+    target: Option<Target>,
 }
 
 /// What the warden tells the runner.

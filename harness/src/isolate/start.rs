@@ -14,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Namespace, ORDER, Order, Outcome};
 use crate::case::Case;
+use crate::target::Target;
 
 /// What the warden gets on top of the trial's own time to explain a hang and to clean up.
 const GRACE: Duration = Duration::from_secs(20);
@@ -37,6 +38,8 @@ pub enum StartError {
 pub struct Terms<'a> {
     /// The case's deadline is multiplied by this; 0 stands for 1.
     pub timeout_scale: f64,
+    /// The server that the case is about, if it is about one.
+    pub target: Option<&'a Target>,
     /// A descriptor that becomes readable, and stays so, when the run is cancelled.
     pub cancel: Option<BorrowedFd<'a>>,
 }
@@ -74,6 +77,7 @@ impl Wardens {
             case: case.id.to_owned(),
             limit: case.deadline.mul_f64(scale),
             namespaces: self.namespaces.clone(),
+            target: terms.target.cloned(),
         };
         // A warden that failed is not used again: dropping it ends it, and its trial.
         let outcome = warden.run(&order, terms.cancel)?;

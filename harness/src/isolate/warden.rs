@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::io::{BufRead as _, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -45,10 +46,13 @@ pub(super) fn serve() -> ! {
     let Ok(stdin) = process::adopt(0) else { process::exit_now(1) };
     let mut orders = BufReader::new(File::from(stdin)).lines();
     let mut stdout = std::io::stdout();
+    let folder = std::env::temp_dir().join(format!("ioconform-{}", nix::unistd::getpid()));
     while let Some(Ok(order)) = orders.next() {
         let started = Instant::now();
         let outcome = match serde_json::from_str::<Order>(&order) {
-            Ok(order) => watch_over(&order).unwrap_or_else(|error| failed(&error.to_string())),
+            Ok(order) => {
+                watch_over(&order, &folder).unwrap_or_else(|error| failed(&error.to_string()))
+            }
             Err(error) => failed(&format!("unreadable order: {error}")),
         };
         let outcome = Outcome {
@@ -75,7 +79,8 @@ fn failed(reason: &str) -> Outcome {
     }
 }
 
-fn watch_over(order: &Order) -> std::io::Result<Outcome> {
+/// `folder` is not there before the trial, and not after it.
+fn watch_over(order: &Order, folder: &Path) -> std::io::Result<Outcome> {
     // Of use only where no pid namespace is granted. A system that has neither (old gVisor) can
     // keep what a trial detached from itself; nothing above depends on it.
     let _ = nix::sys::prctl::set_child_subreaper(true);
@@ -84,7 +89,7 @@ fn watch_over(order: &Order) -> std::io::Result<Outcome> {
     let (status, status_writer) = std::io::pipe()?;
     let writers = RefCell::new(Some((report_writer, output_writer, status_writer)));
     let init = namespaces::fork(&order.namespaces, || match writers.take() {
-        Some((report, output, status)) => init(order, report, output, status),
+        Some((report, output, status)) => init(order, folder, report, output, status),
         None => 1,
     })?;
     drop(writers);
@@ -95,6 +100,10 @@ fn watch_over(order: &Order) -> std::io::Result<Outcome> {
     let threads = if hung { autopsy::threads(&subjects(init)) } else { Vec::new() };
     end_everything(init);
     intake.drain();
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut outcome = judge(&intake, end?, order.limit);
     outcome.evidence.threads = threads;
     outcome.isolation.clone_from(&order.namespaces);
@@ -103,7 +112,7 @@ fn watch_over(order: &Order) -> std::io::Result<Outcome> {
 
 /// The processes that belong to the case: all below this one but the init.
 fn subjects(init: Pid) -> Vec<Pid> {
-    let mut below = autopsy::descendants(nix::unistd::getpid());
+    let mut below = crate::watch::descendants(nix::unistd::getpid());
     below.retain(|process| *process != init);
     below
 }
@@ -219,7 +228,7 @@ fn end_everything(init: Pid) {
     while Instant::now() < end {
         match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) => {
-                for process in autopsy::descendants(me) {
+                for process in crate::watch::descendants(me) {
                     let _ = kill(process, Signal::SIGKILL);
                 }
                 let _ = nix::sched::sched_yield();
@@ -267,12 +276,18 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
 
 /// Pid 1 of the trial's namespaces, where it has them: starts the trial, reaps what it leaves,
 /// tells how it ended.
-fn init(order: &Order, report: PipeWriter, output: PipeWriter, mut status: PipeWriter) -> i32 {
+fn init(
+    order: &Order,
+    folder: &Path,
+    report: PipeWriter,
+    output: PipeWriter,
+    mut status: PipeWriter,
+) -> i32 {
     let me = nix::unistd::getpid();
     if process::die_with_parent().is_err() {
         return 1;
     }
-    let Ok(trial) = process::fork(|| trial(order, me, report, output)) else {
+    let Ok(trial) = process::fork(|| trial(order, folder, me, report, output)) else {
         return 1;
     };
     // The parent's copies of the pipes were moved into the closure and closed with it.
@@ -293,10 +308,11 @@ fn init(order: &Order, report: PipeWriter, output: PipeWriter, mut status: PipeW
 }
 
 /// The trial itself.
-fn trial(order: &Order, parent: Pid, report: PipeWriter, output: PipeWriter) -> i32 {
+fn trial(order: &Order, folder: &Path, parent: Pid, report: PipeWriter, output: PipeWriter) -> i32 {
     match prepare_trial(parent, report, output) {
         Ok(report) => {
-            let mut trial = Trial::new(report, order.limit);
+            let mut trial =
+                Trial::new(report, order.limit, order.target.clone(), folder.to_owned());
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 run(&order.case, &mut trial)
             }));

@@ -7,7 +7,7 @@ use crate::record::{Record, Run, Verdict};
 /// A case whose outcome is not the same in both runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The case.
+    /// The case, behind the name of the server if one was judged.
     pub id: String,
     /// Its verdict in the old run; `None` if it was not there.
     pub old: Option<Verdict>,
@@ -21,18 +21,18 @@ pub struct Change {
 
 /// The cases that differ, sorted by id. The diff of a run with itself is empty.
 pub fn diff(old: &Run, new: &Run) -> Vec<Change> {
-    let mut pairs: BTreeMap<&str, (Option<&Record>, Option<&Record>)> = BTreeMap::new();
+    let mut pairs: BTreeMap<String, (Option<&Record>, Option<&Record>)> = BTreeMap::new();
     for record in &old.records {
-        pairs.entry(&record.id).or_default().0 = Some(record);
+        pairs.entry(record.name()).or_default().0 = Some(record);
     }
     for record in &new.records {
-        pairs.entry(&record.id).or_default().1 = Some(record);
+        pairs.entry(record.name()).or_default().1 = Some(record);
     }
-    let change = |(id, (old, new)): (&&str, &(Option<&Record>, Option<&Record>))| {
+    let change = |(id, (old, new)): (&String, &(Option<&Record>, Option<&Record>))| {
         let (before, after) = (old.map(|record| record.verdict), new.map(|record| record.verdict));
         let flaky = new.is_some_and(Record::flaky) && !old.is_some_and(Record::flaky);
         (before != after || flaky).then(|| Change {
-            id: (*id).to_owned(),
+            id: id.clone(),
             old: before,
             new: after,
             regression: flaky || worse(before, after),
@@ -58,7 +58,7 @@ fn worse(old: Option<Verdict>, new: Option<Verdict>) -> bool {
 fn merit(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Conforms => 3,
-        Verdict::Unsupported | Verdict::Unobservable | Verdict::Skipped => 2,
+        Verdict::Unsupported | Verdict::Unobservable | Verdict::Skipped | Verdict::Blocked => 2,
         Verdict::Error => 1,
         Verdict::Deviates => 0,
     }

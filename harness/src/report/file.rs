@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::record::{Run, SCHEMA};
+use crate::record::{Judged, Run, SCHEMA};
 
 /// Why a file is no result.
 #[derive(Debug, thiserror::Error)]
@@ -43,14 +43,25 @@ fn parse(path: &Path, text: &str) -> Result<Run, ReadError> {
     serde_json::from_value(value).map_err(wrong)
 }
 
-/// One run of the parts of one: the records of all, the frame of the first. Of a case that stands
-/// in several parts, the last record counts.
+/// One run of the parts of one: the records of all, the frame of the first. Of a case, and
+/// server, that stands in several parts, the last record counts.
 pub fn merge(parts: Vec<Run>) -> Option<Run> {
     let mut records = BTreeMap::new();
     let mut parts = parts.into_iter();
     let mut whole = parts.next()?;
-    let add = |records: &mut BTreeMap<_, _>, run: &mut Run| {
-        records.extend(run.records.drain(..).map(|record| (record.id.clone(), record)));
+    let mut targets: Vec<Judged> = Vec::new();
+    let mut add = |records: &mut BTreeMap<_, _>, run: &mut Run| {
+        for target in run.targets.drain(..) {
+            if !targets.iter().any(|known| known.name == target.name) {
+                targets.push(target);
+            }
+        }
+        records.extend(run.records.drain(..).map(|record| {
+            // Of one id, in the order of the targets; a part may have targets of its own.
+            let place =
+                targets.iter().position(|target| Some(&target.name) == record.target.as_ref());
+            ((record.id.clone(), place), record)
+        }));
     };
     add(&mut records, &mut whole);
     for mut part in parts {
@@ -66,6 +77,7 @@ pub fn merge(parts: Vec<Run>) -> Option<Run> {
         whole.stale_baseline.retain(|entry| part.stale_baseline.contains(entry));
     }
     whole.records = records.into_values().collect();
+    whole.targets = targets;
     Some(whole)
 }
 

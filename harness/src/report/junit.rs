@@ -22,7 +22,8 @@ pub(super) fn render(run: &Run) -> String {
         let skipped = records.iter().filter(|record| is_skip(record)).count();
         let _ = writeln!(
             out,
-            "  <testsuite name=\"{topic}\" {} skipped=\"{skipped}\" time=\"{}\" timestamp=\"{}\">",
+            "  <testsuite name=\"{}\" {} skipped=\"{skipped}\" time=\"{}\" timestamp=\"{}\">",
+            text(&topic),
             counts(&records),
             seconds(&records),
             escape(run.started.trim_end_matches('Z'))
@@ -33,7 +34,7 @@ pub(super) fn render(run: &Run) -> String {
         }
         out.push_str("    </properties>\n");
         for record in records {
-            test_case(&mut out, topic, record);
+            test_case(&mut out, &topic, record);
         }
         out.push_str("  </testsuite>\n");
     }
@@ -45,7 +46,8 @@ fn test_case(out: &mut String, topic: &str, record: &Record) {
     let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);
     let _ = write!(
         out,
-        "    <testcase name=\"{name}\" classname=\"{topic}\" time=\"{}\">",
+        "    <testcase name=\"{name}\" classname=\"{}\" time=\"{}\">",
+        text(topic),
         seconds(&[record])
     );
     let message = text(&one_line(&format!("{}: {}", record.verdict, record.reason)));

@@ -11,12 +11,13 @@ pub(super) fn render(run: &Run) -> String {
     let topics = by_topic(&records);
     let mut out = format!("KTAP version 1\n1..{}\n", topics.len());
     for (number, (topic, records)) in topics.iter().enumerate() {
+        let topic = topic.replace('#', "no. ");
         let _ = writeln!(out, "  KTAP version 1\n  # Subtest: {topic}\n  1..{}", records.len());
         for (number, record) in records.iter().enumerate() {
             let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);
             let reason = one_line(&record.reason);
             if !record.expected {
-                let _ = write!(out, "  # {}: {}: {reason}", record.id, record.verdict);
+                let _ = write!(out, "  # {}: {}: {reason}", record.name(), record.verdict);
                 if let Some(check) = record.failed_check() {
                     let _ = write!(
                         out,
@@ -47,7 +48,9 @@ fn ok(holds: bool) -> &'static str {
 
 fn directive(record: &Record, reason: &str) -> String {
     match record.verdict {
-        Verdict::Skipped | Verdict::Unobservable | Verdict::Unsupported if record.expected => {
+        Verdict::Skipped | Verdict::Blocked | Verdict::Unobservable | Verdict::Unsupported
+            if record.expected =>
+        {
             format!(" # SKIP {}: {}", record.verdict, reason.replace('#', "no. "))
         }
         Verdict::Deviates if record.expected => {

@@ -81,11 +81,16 @@ fn with_the_run_itself(run: &Run) -> Vec<Record> {
     records
 }
 
-/// Groups records by everything before the last dot of the id, keeping their order.
-fn by_topic(records: &[Record]) -> Vec<(&str, Vec<&Record>)> {
-    let mut topics: Vec<(&str, Vec<_>)> = Vec::new();
+/// Groups records by everything before the last dot of the id, behind the name of the server if
+/// one was judged. Groups of one server stand together; else the order is kept.
+fn by_topic(records: &[Record]) -> Vec<(String, Vec<&Record>)> {
+    let mut topics: Vec<(String, Vec<_>)> = Vec::new();
     for record in records {
         let topic = record.id.rsplit_once('.').map_or("", |(topic, _)| topic);
+        let topic = match &record.target {
+            Some(target) => format!("{target}.{topic}"),
+            None => topic.to_owned(),
+        };
         match topics.iter_mut().find(|(known, _)| *known == topic) {
             Some((_, records)) => records.push(record),
             None => topics.push((topic, vec![record])),

@@ -92,6 +92,32 @@ pub(crate) fn loopback_up() -> nix::Result<()> {
     .map(drop)
 }
 
+/// A descriptor that becomes readable when the process ends (pidfd_open(2)).
+pub fn pidfd(pid: Pid) -> nix::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers and returns a new descriptor.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+    let fd = i32::try_from(fd).map_err(|_| Errno::ERANGE)?;
+    // SAFETY: the descriptor is new, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sets the soft limit of `RLIMIT_NOFILE` of a running process (prlimit(2)) to `soft`, which must
+/// not be above its hard limit, and returns what it was. The limit bounds the number of a new
+/// descriptor: it must be below `soft` (getrlimit(2)).
+pub fn limit_descriptors(pid: Pid, soft: u64) -> nix::Result<u64> {
+    let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: without a new limit only `old` is written.
+    Errno::result(unsafe {
+        libc::prlimit(pid.as_raw(), libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut old)
+    })?;
+    let new = libc::rlimit { rlim_cur: soft, rlim_max: old.rlim_max };
+    // SAFETY: only `new` is read.
+    Errno::result(unsafe {
+        libc::prlimit(pid.as_raw(), libc::RLIMIT_NOFILE, &raw const new, std::ptr::null_mut())
+    })?;
+    Ok(old.rlim_cur)
+}
+
 /// Signals `signal` to this process when the thread that created it ends.
 pub fn die_with_parent() -> nix::Result<()> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)

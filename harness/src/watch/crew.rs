@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use nix::unistd::Pid;
 
-use super::job::asleep_in;
-use super::{Call, Sight, State, Task, quiet, wakeups_hidden};
+use super::{Call, Sight, State, Task, asleep_in, quiet, wakeups_hidden};
 use crate::sys::{process, shared};
 use crate::trial::{Result, Stop, Trial};
 

@@ -93,10 +93,18 @@ impl<T> Job<T> {
 
 /// Whether two readings show the thread asleep in `call`, with no switch between them. A thread
 /// that is gone is not asleep; of one that may not be looked at, nothing can be said.
-pub(super) fn asleep_in(task: &Task, call: Call) -> Result<bool> {
+pub(crate) fn asleep_in(task: &Task, call: Call) -> Result<bool> {
+    asleep_where(task, || Ok(task.syscall()?.is_some_and(|number| call.is(number))))
+}
+
+/// The same for a thread that may sleep anywhere.
+pub(crate) fn asleep(task: &Task) -> Result<bool> {
+    asleep_where(task, || task.is_off_cpu())
+}
+
+fn asleep_where(task: &Task, there: impl Fn() -> std::io::Result<bool>) -> Result<bool> {
     let reading = || -> std::io::Result<Option<Option<u64>>> {
-        let there = task.state()? == State::SLEEPING
-            && task.syscall()?.is_some_and(|number| call.is(number));
+        let there = task.state()? == State::SLEEPING && there()?;
         Ok(if there { Some(task.voluntary_switches()?) } else { None })
     };
     match (reading(), reading()) {

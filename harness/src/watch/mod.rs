@@ -13,6 +13,7 @@ mod crew;
 mod job;
 mod quiet;
 mod task;
+mod tree;
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,10 @@ use crate::trial::{Result, Stop};
 pub use call::Call;
 pub use crew::{Crew, Worker};
 pub use job::Job;
+pub(crate) use job::{asleep, asleep_in};
+pub(crate) use quiet::{let_pass, rest};
 pub use task::{State, Task};
+pub(crate) use tree::descendants;
 
 /// A budget of waiting that a stalled machine does not use up: the time between two looks at it
 /// counts for no more than [`Patience::GLANCE`], so that a guest that was stopped for a minute, or

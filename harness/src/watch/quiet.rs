@@ -1,6 +1,6 @@
 //! The fallback of a system that does not show in which call a thread sleeps: to wait for a
-//! stated time in which whatever is going to happen would have happened. This is the one place
-//! where the suite waits for time to pass, and evidence that rests on it says so.
+//! stated time in which whatever is going to happen would have happened. This is the one file
+//! in which the suite waits for time to pass, and evidence that rests on it says so.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -18,7 +18,12 @@ const ROUNDS: usize = 5;
 /// right now, to wake a thread that sleeps in `read` and to hear from it.
 pub(crate) fn rest() -> Result {
     let slowest = control()?;
-    let period = SHORTEST.max(slowest * FACTOR);
+    let_pass(SHORTEST.max(slowest * FACTOR))
+}
+
+/// Lets time pass. For the quiet period, and for a rate, which is a count over a time: how much
+/// CPU a server uses while it has nothing to do.
+pub(crate) fn let_pass(period: Duration) -> Result {
     let timeout = nix::poll::PollTimeout::try_from(period).unwrap_or(nix::poll::PollTimeout::MAX);
     nix::poll::poll(&mut [], timeout)?;
     Ok(())

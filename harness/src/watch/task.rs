@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A thread of this process or of one below it, by its directory in `/proc`.
 #[derive(Debug, Clone)]
@@ -64,6 +65,11 @@ impl Task {
         state.map(State).ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
     }
 
+    /// Whether it has ended and waits to be reaped, or is gone.
+    pub fn is_zombie(&self) -> bool {
+        self.state().map_or(true, |state| matches!(state, State('Z' | 'X')))
+    }
+
     /// The number of the system call that it sleeps in; `None` if it is running, or sleeps
     /// outside of one. Fails where the system does not tell, or has no such thread any more.
     pub fn syscall(&self) -> std::io::Result<Option<i64>> {
@@ -75,6 +81,13 @@ impl Task {
             .filter(|number| *number >= 0))
     }
 
+    /// Whether it has left its CPU, in a system call or outside of one: what the kernel shows of a
+    /// thread that it is about to run again, or has not yet taken off, is `running`. Fails as
+    /// [`Task::syscall`] does.
+    pub fn is_off_cpu(&self) -> std::io::Result<bool> {
+        Ok(self.read("syscall")?.trim() != "running")
+    }
+
     /// How often it gave up its CPU by itself since it began; `None` where the system does not
     /// count.
     pub fn voluntary_switches(&self) -> std::io::Result<Option<u64>> {
@@ -83,8 +96,22 @@ impl Task {
         Ok(line.and_then(|count| count.trim().parse().ok()))
     }
 
-    /// The CPU time that it used, user and system, in ticks of `sysconf(_SC_CLK_TCK)`.
-    pub fn cpu_ticks(&self) -> std::io::Result<u64> {
+    /// The time for which it wanted a CPU since it began: it ran, or waited for its turn. The load
+    /// of the machine does not change that of a thread that never sleeps. From
+    /// `/proc/PID/task/TID/schedstat` (Documentation/scheduler/sched-stats.rst), or where the
+    /// kernel has none, the CPU time alone, in ticks of 10 ms.
+    pub fn wanted_cpu(&self) -> std::io::Result<Duration> {
+        let Ok(line) = self.read("schedstat") else { return self.used_cpu() };
+        let mut fields = line.split_whitespace().map(str::parse::<u64>);
+        match (fields.next(), fields.next()) {
+            (Some(Ok(ran)), Some(Ok(waited))) => Ok(Duration::from_nanos(ran + waited)),
+            _ => self.used_cpu(),
+        }
+    }
+
+    /// The CPU time that it used, user and system. `sysconf(_SC_CLK_TCK)` is 100 on every
+    /// architecture that Linux still has (`USER_HZ`).
+    pub fn used_cpu(&self) -> std::io::Result<Duration> {
         let stat = self.read("stat")?;
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let ticks = |field: usize| {
@@ -92,7 +119,7 @@ impl Task {
         };
         ticks(11)
             .zip(ticks(12))
-            .map(|(user, system)| user + system)
+            .map(|(user, system)| Duration::from_millis((user + system) * 10))
             .ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
     }
 
@@ -127,6 +154,7 @@ mod tests {
         assert_eq!(task.state().unwrap(), State('R'));
         assert!(task.voluntary_switches().unwrap().is_some());
         assert!(task.open_descriptors().unwrap().contains(&0));
-        assert!(task.cpu_ticks().is_ok());
+        assert!(task.used_cpu().is_ok());
+        assert!(task.wanted_cpu().unwrap() > Duration::ZERO);
     }
 }

@@ -1,0 +1,212 @@
+//! Cases, run, judged, told of and written down: what `run` and `server` have in common.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use harness::baseline::Baseline;
+use harness::case::Case;
+use harness::catalogue;
+use harness::isolate::{Namespace, Wardens, probe};
+use harness::judge::Judge;
+use harness::record::{Judged, Record, Run, SCHEMA};
+use harness::runner::{self, Done, Item, Plan};
+use harness::target::Target;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::arguments::Execution;
+use crate::outputs::Output;
+use crate::progress::Display;
+use crate::screen::Screen;
+use crate::summary::summarize;
+use crate::{COULD_NOT_JUDGE, Failure, state};
+
+/// What is to be done.
+pub(crate) struct Assignment<'a> {
+    /// The cases.
+    pub(crate) cases: Vec<&'static Case>,
+    /// The servers that they are tried on, each on each; none if they are about the kernel.
+    pub(crate) targets: &'a [Target],
+    /// Whether these are all the cases that there are: only then can a baseline be found stale.
+    pub(crate) whole: bool,
+}
+
+pub(crate) fn execute(
+    assignment: &Assignment,
+    arguments: &Execution,
+    screen: &Screen,
+) -> Result<u8, Failure> {
+    let judge = judge(arguments)?;
+    arguments.output.iter().try_for_each(Output::check).map_err(Failure::usage)?;
+    if arguments.output.iter().any(Output::is_stdout) {
+        screen.leave_stdout();
+    }
+    if assignment.cases.is_empty() {
+        return Err(Failure {
+            code: 4,
+            error: anyhow::anyhow!("nothing to run: the filters leave no case"),
+        });
+    }
+    let mut notes = harness::doctor::notes();
+    // A server that runs already can be tried only where it is.
+    let foreign = assignment.targets.iter().any(|target| !target.is_started());
+    let wardens = Wardens::new(if foreign { BTreeSet::new() } else { probe()? });
+    let mut jobs = arguments.jobs.map_or(judge.system.cpus, |jobs| jobs as usize);
+    if foreign {
+        jobs = 1;
+    } else if !wardens.give(Namespace::Net) && jobs > 1 {
+        jobs = 1;
+        notes.push("trials ran one at a time: they share ports and counters".to_owned());
+    }
+    let cancel = Cancel::on_signals()?;
+    let items = assignment.items();
+    let total = items.len();
+    let plan = Plan {
+        items,
+        gate: catalogue::find(cases::server::GATE).filter(|_| !assignment.targets.is_empty()),
+        jobs,
+        attempts: arguments.attempts,
+        repeat: if arguments.until_unexpected && arguments.repeat == 1 {
+            u32::MAX
+        } else {
+            arguments.repeat
+        },
+        until_unexpected: arguments.until_unexpected,
+        fail_fast: arguments.fail_fast,
+        timeout_scale: arguments.timeout_scale,
+        wardens: &wardens,
+        cancel: Some(cancel.reader.as_fd()),
+    };
+    let (started, clock) = (now(), Instant::now());
+    let display = Display::new(screen, arguments.progress, total, plan.repeat, arguments.quiet);
+    let Done { records, complete } = runner::run(&plan, &judge, &display);
+    display.close();
+
+    let run = Run {
+        schema: SCHEMA,
+        ioconform: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+        millis: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+        complete,
+        interrupted: cancel.happened.load(Ordering::Relaxed),
+        command: std::env::args().skip(1).collect(),
+        stale_baseline: stale(&judge, assignment, complete),
+        system: judge.system.clone(),
+        targets: assignment.targets.iter().map(Judged::from).collect(),
+        notes,
+        records,
+    };
+    let kept = state::remember(&run);
+    summarize(arguments, screen, &run);
+    let written = write_reports(arguments, &run, kept.as_deref());
+    let blessed = if arguments.bless { bless(arguments, &run, screen) } else { Ok(()) };
+    if let Err(failure) = written.and(blessed) {
+        screen.error(&format!("{failure:#}"));
+        return Ok(match run.exit_code() {
+            0 => COULD_NOT_JUDGE,
+            code => code,
+        });
+    }
+    let accepted = |record: &Record| arguments.bless && Baseline::accepts(record);
+    let rest = Run {
+        records: run.records.into_iter().filter(|record| !accepted(record)).collect(),
+        ..run
+    };
+    Ok(if rest.records.is_empty() { 0 } else { rest.exit_code() })
+}
+
+impl<'a> Assignment<'a> {
+    /// Each case, on each server if it is about servers.
+    fn items(&self) -> Vec<Item<'a>> {
+        if self.targets.is_empty() {
+            return self.cases.iter().map(|case| Item { case, target: None }).collect();
+        }
+        let on_all = |case: &&'static Case| {
+            let case = *case;
+            self.targets.iter().map(move |target| Item { case, target: Some(target) })
+        };
+        self.cases.iter().flat_map(on_all).collect()
+    }
+}
+
+fn judge(arguments: &Execution) -> Result<Judge, Failure> {
+    let mut judge = Judge::here();
+    if let Some(path) = &arguments.baseline
+        && (path.exists() || !arguments.bless)
+    {
+        let ids: Vec<_> = cases::catalogue().iter().map(|case| case.id).collect();
+        judge.baseline = Some(Baseline::read(path, &ids).map_err(Failure::usage)?);
+    }
+    Ok(judge)
+}
+
+/// Entries that matched nothing. Only a run of the whole catalogue can tell.
+fn stale(judge: &Judge, assignment: &Assignment, complete: bool) -> Vec<String> {
+    match &judge.baseline {
+        Some(baseline) if assignment.whole && complete => baseline.stale(&judge.system),
+        _ => Vec::new(),
+    }
+}
+
+/// Appends to the baseline what can be accepted: what stands in it is its author's.
+fn bless(arguments: &Execution, run: &Run, screen: &Screen) -> anyhow::Result<()> {
+    let Some(path) = &arguments.baseline else { return Ok(()) };
+    let (entries, count) = Baseline::bless(run);
+    if count > 0 {
+        let before =
+            if path.exists() { std::fs::read_to_string(path)? + "\n" } else { String::new() };
+        let written = harness::report::write(path, &(before + &entries));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    screen.line(&format!("{count} entries added to {}; give each its reason", path.display()));
+    Ok(())
+}
+
+/// Writes every report that can be written; says of those that cannot, and where the results are.
+fn write_reports(
+    arguments: &Execution,
+    run: &Run,
+    kept: Option<&std::path::Path>,
+) -> anyhow::Result<()> {
+    let failures: Vec<_> =
+        arguments.output.iter().filter_map(|output| output.write(run).err()).collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let what: Vec<_> = failures.iter().map(|failure| format!("{failure:#}")).collect();
+    let kept =
+        kept.map_or(String::new(), |kept| format!("; the results are kept in {}", kept.display()));
+    anyhow::bail!("{}{kept}", what.join("; "))
+}
+
+/// The first of these signals ends the run in order, a second one at once.
+struct Cancel {
+    reader: std::io::PipeReader,
+    happened: Arc<AtomicBool>,
+}
+
+impl Cancel {
+    fn on_signals() -> anyhow::Result<Cancel> {
+        let (reader, mut writer) = std::io::pipe()?;
+        let happened = Arc::new(AtomicBool::new(false));
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        let flag = happened.clone();
+        std::thread::spawn(move || {
+            for _ in &mut signals {
+                if flag.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+                let _ = writer.write_all(b"!");
+            }
+        });
+        Ok(Cancel { reader, happened })
+    }
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -1,0 +1,91 @@
+//! Who listens where, by the inode of the listening socket: a probe connection would be one more
+//! connection for the server.
+
+use std::collections::BTreeSet;
+
+use nix::unistd::Pid;
+use procfs::net::{TcpNetEntry, TcpState};
+use procfs::process::{FDTarget, Process};
+
+use super::Address;
+
+/// The inodes of the sockets that a process holds. A process that is gone holds none.
+pub(super) fn sockets_of(pid: Pid) -> BTreeSet<u64> {
+    let Ok(descriptors) = Process::new(pid.as_raw()).and_then(|process| process.fd()) else {
+        return BTreeSet::new();
+    };
+    descriptors
+        .flatten()
+        .filter_map(|descriptor| match descriptor.target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The TCP sockets of this network namespace, both families.
+pub(super) fn tcp() -> std::io::Result<Vec<TcpNetEntry>> {
+    let mut entries = procfs::net::tcp().map_err(std::io::Error::other)?;
+    // A system without IPv6 has no such file.
+    entries.extend(procfs::net::tcp6().unwrap_or_default());
+    Ok(entries)
+}
+
+/// Where these processes listen, TCP and named `AF_UNIX` sockets, each address once.
+pub(super) fn addresses(processes: &[Pid]) -> std::io::Result<Vec<Address>> {
+    let held: BTreeSet<u64> = processes.iter().copied().flat_map(sockets_of).collect();
+    let mut found = Vec::new();
+    for entry in tcp()? {
+        if entry.state == TcpState::Listen && held.contains(&entry.inode) {
+            found.push(Address::Tcp(entry.local_address));
+        }
+    }
+    found.extend(unix_listeners(&std::fs::read_to_string("/proc/net/unix")?, &held));
+    let mut distinct = Vec::new();
+    for address in found {
+        if !distinct.contains(&address) {
+            distinct.push(address);
+        }
+    }
+    Ok(distinct)
+}
+
+/// `__SO_ACCEPTCON` of the kernel's `net.h`: what `/proc/net/unix` shows of a listener.
+const LISTENS: u32 = 1 << 16;
+
+/// The named listeners in `/proc/net/unix` (unix(7) does not describe it; its columns are number,
+/// references, protocol, flags, type, state, inode, path) that are among `held`.
+fn unix_listeners(table: &str, held: &BTreeSet<u64>) -> Vec<Address> {
+    let listener = |line: &str| {
+        let mut fields = line.split_whitespace().skip(3);
+        let flags = u32::from_str_radix(fields.next()?, 16).ok()?;
+        let inode = fields.nth(2)?.parse().ok()?;
+        let path = fields.next()?;
+        (flags & LISTENS != 0 && held.contains(&inode)).then(|| Address::Unix(path.into()))
+    };
+    table.lines().filter_map(listener).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listeners_that_are_held_and_named_are_found() {
+        let table = "Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01 100 /run/mine
+0000000000000000: 00000002 00000000 00010000 0001 01 101 /run/other
+0000000000000000: 00000003 00000000 00000000 0001 03 102 /run/mine
+0000000000000000: 00000003 00000000 00000000 0001 03 103
+";
+        let held = BTreeSet::from([100, 102, 103]);
+        assert_eq!(unix_listeners(table, &held), [Address::Unix("/run/mine".into())]);
+    }
+
+    #[test]
+    fn a_listener_of_this_process_is_found_by_its_inode() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let found = addresses(&[Pid::this()]).unwrap();
+        assert!(found.contains(&Address::Tcp(listener.local_addr().unwrap())), "{found:?}");
+    }
+}

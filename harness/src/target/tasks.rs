@@ -1,0 +1,141 @@
+//! The threads of a server, and what they did.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use nix::unistd::Pid;
+
+use crate::trial::Result;
+use crate::watch::{Call, State, Task, asleep, asleep_in, wakeups_hidden};
+
+/// Every thread of some processes at a moment.
+#[derive(Debug, Clone)]
+pub struct Tasks {
+    members: Vec<Member>,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    pid: Pid,
+    tid: Pid,
+    task: Task,
+}
+
+/// What threads did up to a moment, or between two.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// For how long they wanted a CPU, all together.
+    pub wanted_cpu: Duration,
+    /// How often each was woken, by its thread id.
+    pub wakeups: BTreeMap<i32, u64>,
+}
+
+impl Sum {
+    /// What was done since `earlier`, by the threads that were there at both moments, and by those
+    /// that came in between.
+    #[must_use]
+    pub fn since(&self, earlier: &Sum) -> Sum {
+        let before = |tid| earlier.wakeups.get(tid).copied().unwrap_or(0);
+        Sum {
+            wanted_cpu: self.wanted_cpu.saturating_sub(earlier.wanted_cpu),
+            wakeups: self
+                .wakeups
+                .iter()
+                .map(|(tid, count)| (*tid, count.saturating_sub(before(tid))))
+                .collect(),
+        }
+    }
+
+    /// The threads that were woken at least once.
+    pub fn woken(&self) -> Vec<i32> {
+        self.wakeups.iter().filter(|(_, count)| **count > 0).map(|(tid, _)| *tid).collect()
+    }
+
+    /// All wakeups together.
+    pub fn wakeups(&self) -> u64 {
+        self.wakeups.values().sum()
+    }
+}
+
+impl Tasks {
+    /// The threads of these processes now. A process that is gone has none.
+    pub(super) fn of(processes: &[Pid]) -> Tasks {
+        let mut members = Vec::new();
+        for pid in processes {
+            let entries = std::fs::read_dir(format!("/proc/{pid}/task"));
+            for entry in entries.into_iter().flatten().flatten() {
+                if let Some(tid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                    let task = Task::at(entry.path());
+                    members.push(Member { pid: *pid, tid: Pid::from_raw(tid), task });
+                }
+            }
+        }
+        members.sort_by_key(|member| (member.pid, member.tid));
+        Tasks { members }
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The process and the thread id of each, by process and thread id, which for processes that
+    /// were forked one after the other is their order.
+    pub fn ids(&self) -> impl Iterator<Item = (Pid, Pid)> {
+        self.members.iter().map(|member| (member.pid, member.tid))
+    }
+
+    /// Those that sleep in `call` at this moment.
+    pub fn in_call(&self, call: Call) -> Result<Tasks> {
+        let mut members = Vec::new();
+        for member in &self.members {
+            if asleep_in(&member.task, call)? {
+                members.push(member.clone());
+            }
+        }
+        Ok(Tasks { members })
+    }
+
+    /// Whether all of them are asleep, wherever it be, and none was woken while that was found
+    /// out.
+    pub fn at_rest(&self) -> Result<bool> {
+        let before = self.switches();
+        for member in &self.members {
+            if !asleep(&member.task)? {
+                return Ok(false);
+            }
+        }
+        Ok(self.switches() == before)
+    }
+
+    /// Whether all of them are stopped by a signal.
+    pub(super) fn are_stopped(&self) -> bool {
+        self.members.iter().all(|member| {
+            member.task.state().is_ok_and(|state| state == State('T') || state == State('Z'))
+        })
+    }
+
+    /// What they did up to now. A thread that ended takes its counts with it.
+    pub fn so_far(&self) -> Result<Sum> {
+        let mut sum = Sum::default();
+        for member in &self.members {
+            let (Ok(wanted), Ok(switches)) =
+                (member.task.wanted_cpu(), member.task.voluntary_switches())
+            else {
+                continue;
+            };
+            sum.wanted_cpu += wanted;
+            sum.wakeups.insert(member.tid.as_raw(), switches.ok_or_else(wakeups_hidden)?);
+        }
+        Ok(sum)
+    }
+
+    fn switches(&self) -> Vec<Option<u64>> {
+        self.members.iter().map(|member| member.task.voluntary_switches().ok().flatten()).collect()
+    }
+}
