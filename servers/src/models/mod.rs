@@ -1,0 +1,68 @@
+//! The table of models: a file each.
+
+mod blocking_acceptors;
+mod prefork_epoll;
+mod reuseport;
+mod single_reactor;
+
+use std::io;
+
+use crate::Settings;
+use crate::socket::Listener;
+
+/// What a model multiplies by `--workers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workers {
+    /// Nothing: it has one thread.
+    Single,
+    /// Threads.
+    Threads,
+    /// Processes.
+    Processes,
+}
+
+/// One way to arrange a server's threads and its waiting.
+#[derive(Debug)]
+pub struct Model {
+    /// The name of its file.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub sentence: &'static str,
+    /// What there are `--workers` of.
+    pub workers: Workers,
+    /// Every worker has a listener of its own, which takes `SO_REUSEPORT`.
+    pub own_listeners: bool,
+    pub(crate) serve: fn(Listener, Settings) -> io::Result<()>,
+}
+
+/// Every model, by name.
+pub static MODELS: &[Model] = &[
+    Model {
+        name: "blocking_acceptors",
+        sentence: "threads that each sleep in accept on one listener, then in their connection",
+        workers: Workers::Threads,
+        own_listeners: false,
+        serve: blocking_acceptors::serve,
+    },
+    Model {
+        name: "prefork_epoll",
+        sentence: "forked processes that each watch one listener in an epoll of their own",
+        workers: Workers::Processes,
+        own_listeners: false,
+        serve: prefork_epoll::serve,
+    },
+    Model {
+        name: "reuseport",
+        sentence: "threads with a listener and an epoll each, at one address",
+        workers: Workers::Threads,
+        own_listeners: true,
+        serve: reuseport::serve,
+    },
+    Model {
+        name: "single_reactor",
+        sentence: "one thread with one epoll for the listener and all connections",
+        workers: Workers::Single,
+        own_listeners: false,
+        serve: single_reactor::serve,
+    },
+];
