@@ -4,21 +4,26 @@ use std::io;
 use std::process::exit;
 
 use clap::Parser as _;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use crate::{Address, MODELS, Options, bind, find, serve, sys};
+use crate::{Address, MODELS, Model, Options, bind, find, serve, sys};
 
 /// The environment variable that makes [`entry`] a server.
 pub const VARIABLE: &str = "IOCONFORM_SERVE";
 
 /// The command line of a server.
 #[derive(Debug, clap::Parser)]
-struct Arguments {
+pub struct Arguments {
     /// The model
-    #[arg(value_parser = PossibleValuesParser::new(MODELS.iter().map(|model| model.name)))]
+    #[arg(value_parser = PossibleValuesParser::new(MODELS.iter().map(possible)))]
     model: String,
     #[command(flatten)]
     options: Options,
+}
+
+/// A model as clap lists it.
+fn possible(model: &Model) -> PossibleValue {
+    PossibleValue::new(model.name).help(model.sentence)
 }
 
 /// To be called first thing in `main`, before there are threads. If the variable `IOCONFORM_SERVE`
@@ -40,7 +45,8 @@ pub fn entry() {
     }
 }
 
-fn run(arguments: &Arguments) -> io::Result<()> {
+/// Binds, says so on stderr, and serves until told to stop. Fails if it cannot.
+pub fn run(arguments: &Arguments) -> io::Result<()> {
     let Some(model) = find(&arguments.model) else {
         return Err(io::Error::other("no such model"));
     };

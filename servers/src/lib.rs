@@ -28,7 +28,7 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use connection::Limits;
-pub use entry::{VARIABLE, entry};
+pub use entry::{Arguments, VARIABLE, entry, run};
 pub use models::{MODELS, Model, Workers};
 pub use socket::{Address, Listener};
 

@@ -28,7 +28,7 @@ use crate::target::Target;
 pub use start::{StartError, Terms, Wardens};
 
 /// The environment variable by which a program is told to be a warden.
-const ORDER: &str = "IOCONFORM_WARDEN";
+pub(crate) const ORDER: &str = "IOCONFORM_WARDEN";
 
 /// A kind of namespace that a trial has to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
