@@ -4,6 +4,10 @@
 pub mod kernel;
 pub mod models;
 pub mod server;
+pub mod testing;
+
+pub use harness::dialect::{Dialect, Http};
+pub use harness::target::{SignalName, Target};
 
 /// All cases, sorted by id. Whoever wants the catalogue calls this and not the harness: a program
 /// that never names this crate would not link it, and would silently have no cases.
