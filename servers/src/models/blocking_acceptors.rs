@@ -56,7 +56,7 @@ fn work(listener: &Listener, settings: Settings, crew: &Crew, stop: &Stop) {
                 blocking::serve(stream, settings.limits, crew.stopping());
             }
             // Looked at before the queue was found empty: the signal may have come in between.
-            Accepted::Nothing if stopping => return listener.shut_down(),
+            Accepted::Nothing | Accepted::Exhausted if stopping => return listener.shut_down(),
             Accepted::Exhausted => {
                 let _ = stop.wait(Some(REST));
             }
