@@ -3,6 +3,7 @@
 mod blocking_acceptors;
 mod half_sync_half_async;
 mod half_sync_half_reactor;
+mod io_uring;
 mod multi_reactor;
 mod prefork_epoll;
 mod reactor_pool;
@@ -62,6 +63,13 @@ pub static MODELS: &[Model] = &[
         workers: Workers::Threads,
         own_listeners: false,
         serve: half_sync_half_reactor::serve,
+    },
+    Model {
+        name: "io_uring",
+        sentence: "threads with a ring each: multishot accept and receive, no readiness",
+        workers: Workers::Threads,
+        own_listeners: false,
+        serve: io_uring::serve,
     },
     Model {
         name: "multi_reactor",
