@@ -11,7 +11,7 @@ use crate::socket::Stream;
 /// The system calls that one connection may use before the others get their turn.
 const MOST_CALLS: u32 = 32;
 /// The time that a client gets to read the last reply and end its side.
-const LINGER: Duration = Duration::from_secs(2);
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
@@ -87,16 +87,25 @@ impl Connection {
     /// Goes on without sleeping, as far as the nonblocking socket lets it, and processes requests
     /// on the calling thread.
     pub(crate) fn turn(&mut self, reading: Reading) -> Turn {
+        self.advance(reading, true)
+    }
+
+    /// The same, but leaves with [`Turn::Process`] when a request is whole.
+    pub(crate) fn transfer(&mut self, reading: Reading) -> Turn {
+        self.advance(reading, false)
+    }
+
+    fn advance(&mut self, reading: Reading, here: bool) -> Turn {
         let mut reads = true;
         let mut calls = 0;
         while calls < MOST_CALLS {
             let wants = self.exchange.wants();
             let result = match wants {
-                Wants::Process => {
+                Wants::Process if here => {
                     self.exchange.process();
                     continue;
                 }
-                Wants::Response => return Turn::Process,
+                Wants::Process | Wants::Response => return Turn::Process,
                 Wants::Close => return Turn::Close,
                 Wants::Read | Wants::Linger if !reads => return Turn::Read,
                 Wants::Read => self.receive(MsgFlags::empty()),

@@ -11,7 +11,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::SockFlag;
 
 use crate::connection::{Connection, Limits, Reading, Turn};
-use crate::http::Wants;
+use crate::http::{Request, Response, Wants};
 use crate::socket::{Accepted, BACKLOG, Listener, Stream};
 use crate::stop;
 
@@ -39,6 +39,11 @@ pub(crate) struct Event {
 }
 
 impl Event {
+    /// The number of the descriptor.
+    pub(crate) fn number(self) -> i32 {
+        self.number
+    }
+
     /// Whether the report is about this descriptor.
     pub(crate) fn is(self, fd: impl AsFd) -> bool {
         self.number == fd.as_fd().as_raw_fd()
@@ -55,23 +60,40 @@ impl Events {
     }
 }
 
+/// The connection whose request is processed elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    index: usize,
+    /// A descriptor's number is soon used again; this is not.
+    serial: u64,
+}
+
+/// Takes a request that is to be processed elsewhere.
+pub(crate) type HandOver = Box<dyn FnMut(Ticket, Request)>;
+
 /// A connection, and what epoll is asked to report of it.
 struct Member {
     connection: Connection,
+    serial: u64,
     interest: EpollFlags,
+    /// The peer ended its side, as it was reported once.
+    hung_up: bool,
 }
 
 /// See the module.
 pub(crate) struct Reactor {
-    epoll: Epoll,
+    epoll: Arc<Epoll>,
     trigger: Trigger,
     limits: Limits,
     listener: Option<(Arc<Listener>, EpollFlags)>,
     /// Until then the listener is not watched.
     rests_until: Option<Instant>,
+    hand_over: Option<HandOver>,
     /// By the number of the descriptor.
     members: Vec<Option<Box<Member>>>,
     count: usize,
+    /// Connections so far.
+    serial: u64,
     /// No connection's time runs out earlier. It may be too early, never too late: so a request
     /// costs one comparison, and a look at all connections is due every few seconds at most.
     due: Option<Instant>,
@@ -84,16 +106,24 @@ impl Reactor {
     /// that is inherited over `fork` is shared with the parent.
     pub(crate) fn new(trigger: Trigger, limits: Limits) -> io::Result<Reactor> {
         Ok(Reactor {
-            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            epoll: Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?),
             trigger,
             limits,
             listener: None,
             rests_until: None,
+            hand_over: None,
             members: Vec::new(),
             count: 0,
+            serial: 0,
             due: None,
             ends_by: None,
         })
+    }
+
+    /// Lets requests be processed elsewhere: `hand_over` gets each, and [`respond`](Self::respond)
+    /// gives the response back.
+    pub(crate) fn process_elsewhere(&mut self, hand_over: HandOver) {
+        self.hand_over = Some(hand_over);
     }
 
     /// Watches for connections: `flags` is `EPOLLIN`, with `EPOLLEXCLUSIVE` or without. The
@@ -102,6 +132,16 @@ impl Reactor {
         self.watch(listener, flags)?;
         self.listener = Some((listener.clone(), flags));
         Ok(())
+    }
+
+    /// The epoll instance, for others to register with.
+    pub(crate) fn epoll(&self) -> Arc<Epoll> {
+        self.epoll.clone()
+    }
+
+    /// Ends the next wait at `moment` at the latest.
+    pub(crate) fn wake_by(&mut self, moment: Option<Instant>) {
+        self.note(moment);
     }
 
     /// Watches something else.
@@ -133,10 +173,15 @@ impl Reactor {
 
     /// Accepts the connections that wait, but not so many that those that are there starve.
     pub(crate) fn accept(&mut self) {
+        self.accept_with(&mut Reactor::add);
+    }
+
+    /// The same, for a reactor that gives the connections to `taker`.
+    pub(crate) fn accept_with(&mut self, taker: &mut dyn FnMut(&mut Reactor, Stream)) {
         let Some((listener, _)) = self.listener.clone() else { return };
         for _ in 0..MOST_ACCEPTED {
             match listener.accept(SockFlag::SOCK_NONBLOCK) {
-                Accepted::Stream(stream) => self.add(stream),
+                Accepted::Stream(stream) => taker(self, stream),
                 Accepted::Nothing => return,
                 Accepted::Exhausted => return self.rest(),
                 Accepted::Closed => {
@@ -169,23 +214,47 @@ impl Reactor {
         }
         let connection = Connection::new(stream, self.limits);
         self.note(connection.deadline());
-        self.members[index] = Some(Box::new(Member { connection, interest }));
+        self.serial += 1;
+        let member = Member { connection, serial: self.serial, interest, hung_up: false };
+        self.members[index] = Some(Box::new(member));
         self.count += 1;
     }
 
     /// Serves the connection that was reported.
     pub(crate) fn serve(&mut self, event: Event) {
-        let reading = match self.trigger {
-            Trigger::Level => Reading::Once,
-            Trigger::Edge if event.flags.contains(EpollFlags::EPOLLRDHUP) => Reading::End,
-            Trigger::Edge => Reading::Empty,
-        };
-        self.turn(index(event.number), reading);
+        let index = index(event.number);
+        if let Some(Some(member)) = self.members.get_mut(index) {
+            member.hung_up |= event.flags.contains(EpollFlags::EPOLLRDHUP);
+            self.turn(index);
+        }
     }
 
-    fn turn(&mut self, index: usize, reading: Reading) {
-        let Some(member) = self.members.get_mut(index).and_then(Option::as_mut) else { return };
-        let turn = member.connection.turn(reading);
+    /// Gives the response to a request that was handed over.
+    pub(crate) fn respond(&mut self, ticket: Ticket, response: Response) {
+        if let Some(Some(member)) = self.members.get_mut(ticket.index)
+            && member.serial == ticket.serial
+        {
+            member.connection.exchange.respond(response);
+            self.turn(ticket.index);
+        }
+    }
+
+    fn turn(&mut self, index: usize) {
+        let Some(Some(member)) = self.members.get_mut(index) else { return };
+        let reading = match self.trigger {
+            Trigger::Level => Reading::Once,
+            Trigger::Edge if member.hung_up => Reading::End,
+            Trigger::Edge => Reading::Empty,
+        };
+        let turn = if let Some(hand_over) = &mut self.hand_over {
+            let turn = member.connection.transfer(reading);
+            if let Some(request) = member.connection.exchange.take() {
+                hand_over(Ticket { index, serial: member.serial }, request);
+            }
+            turn
+        } else {
+            member.connection.turn(reading)
+        };
         let wanted = match (self.trigger, member.connection.exchange.wants()) {
             _ if turn == Turn::Close => return self.remove(index),
             (Trigger::Edge, _) => member.interest,
@@ -235,7 +304,7 @@ impl Reactor {
             match member.connection.deadline() {
                 Some(deadline) if deadline <= now => {
                     member.connection.exchange.expire();
-                    self.turn(index, Reading::Once);
+                    self.turn(index);
                 }
                 deadline => self.note(deadline),
             }
@@ -246,6 +315,15 @@ impl Reactor {
     /// Starts to stop: accepts what waits, refuses what comes, closes what is idle, and lets the
     /// rest finish. `requested` is what reported the request, and is watched no longer.
     pub(crate) fn stop(&mut self, requested: impl AsFd) {
+        self.stop_with(requested, &mut Reactor::add);
+    }
+
+    /// The same, for a reactor that gives the connections to `taker`.
+    pub(crate) fn stop_with(
+        &mut self,
+        requested: impl AsFd,
+        taker: &mut dyn FnMut(&mut Reactor, Stream),
+    ) {
         let _ = self.epoll.delete(requested);
         if let Some((listener, _)) = self.listener.take() {
             let _ = self.epoll.delete(&*listener);
@@ -253,7 +331,7 @@ impl Reactor {
                 let Accepted::Stream(stream) = listener.accept(SockFlag::SOCK_NONBLOCK) else {
                     break;
                 };
-                self.add(stream);
+                taker(self, stream);
             }
             listener.shut_down();
         }
@@ -264,10 +342,10 @@ impl Reactor {
             let Some(member) = &mut self.members[index] else { continue };
             member.connection.exchange.finish();
             // A request may have arrived that was not reported yet.
-            self.turn(index, Reading::Empty);
+            self.turn(index);
             let Some(member) = &mut self.members[index] else { continue };
             member.connection.leave(now + stop::LAST_CHANCE);
-            self.turn(index, Reading::Once);
+            self.turn(index);
         }
     }
 

@@ -8,3 +8,5 @@ mod request;
 mod response;
 
 pub(crate) use exchange::{Exchange, Phase, Wants};
+pub(crate) use request::Request;
+pub(crate) use response::Response;

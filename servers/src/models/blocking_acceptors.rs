@@ -32,6 +32,7 @@ const REST: Duration = Duration::from_millis(100);
 /// Starts the workers, and waits for the request to stop.
 pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     let stop = Arc::new(Stop::new()?);
+    listener.set_blocking()?;
     let listener = Arc::new(listener);
     let crew = Crew::new();
     for number in 0..settings.workers {
@@ -56,7 +57,7 @@ fn work(listener: &Listener, settings: Settings, crew: &Crew, stop: &Stop) {
                 blocking::serve(stream, settings.limits, crew.stopping());
             }
             // Looked at before the queue was found empty: the signal may have come in between.
-            Accepted::Nothing if stopping => return listener.shut_down(),
+            Accepted::Nothing | Accepted::Exhausted if stopping => return listener.shut_down(),
             Accepted::Exhausted => {
                 let _ = stop.wait(Some(REST));
             }
