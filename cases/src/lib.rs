@@ -2,10 +2,23 @@
 //! folder an area, a file a topic, a function a case.
 
 pub mod kernel;
+pub mod models;
 pub mod server;
+pub mod testing;
+
+pub use harness::dialect::{Dialect, Http};
+pub use harness::target::{SignalName, Target};
 
 /// All cases, sorted by id. Whoever wants the catalogue calls this and not the harness: a program
 /// that never names this crate would not link it, and would silently have no cases.
 pub fn catalogue() -> Vec<&'static harness::case::Case> {
     harness::catalogue::all()
+}
+
+/// Must be the first call of `main` in every program that runs cases: the program is started again
+/// as the process above a trial, and as a reference server. Returns in the program that the user
+/// started, and in no other.
+pub fn entry() {
+    servers::entry();
+    harness::entry();
 }

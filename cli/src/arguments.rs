@@ -67,6 +67,8 @@ pub(crate) enum Command {
     /// Judge servers: started from a command, a preset or a model, or running already
     #[command(visible_alias = "s", after_help = SERVER_EXAMPLES)]
     Server(Box<Server>),
+    /// Run a reference server until it is told to stop (SIGTERM, SIGINT)
+    Serve(Box<servers::Arguments>),
     /// List the cases that a selection means
     List(List),
     /// Tell what a case claims, where that is stated, how it is decided and what was last seen here

@@ -44,7 +44,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 fn main() -> ExitCode {
-    harness::entry();
+    cases::entry();
     let cli = Cli::parse();
     cli.color.write_global();
     let screen = Screen::new();
@@ -69,6 +69,7 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
     match &cli.command {
         Command::Run(arguments) => run::run(arguments, screen),
         Command::Server(arguments) => server::server(arguments, screen),
+        Command::Serve(arguments) => Ok(serve(arguments)?),
         Command::List(arguments) => show::list(arguments, screen),
         Command::Explain { id } => show::explain(id, screen),
         Command::Doctor => Ok(show::doctor(screen)),
@@ -79,4 +80,9 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
             Ok(0)
         }
     }
+}
+
+fn serve(arguments: &servers::Arguments) -> anyhow::Result<u8> {
+    servers::run(arguments)?;
+    Ok(0)
 }

@@ -101,14 +101,15 @@ impl Watcher for Display<'_> {
                 "[{done:>width$}/{}] {paint}{:<12}{reset} {}{}",
                 self.total,
                 record.verdict,
-                record.id,
+                record.name(),
                 if record.expected { "" } else { "  (unexpected)" }
             )),
             Kind::Bar { all, .. } if !record.expected => {
                 all.suspend(|| {
                     self.screen.line(&format!(
                         "{paint}{}{reset} {}  (unexpected)",
-                        record.verdict, record.id
+                        record.verdict,
+                        record.name()
                     ));
                 });
             }

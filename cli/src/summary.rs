@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Reset};
+use harness::case::Strength;
 use harness::record::{Record, Run, Verdict};
 
 use crate::arguments::Execution;
@@ -20,7 +21,8 @@ pub(crate) fn summarize(arguments: &Execution, screen: &Screen, run: &Run) {
         if arguments.verbose > 0 {
             run.records.iter().for_each(|record| screen.line(&evidence(record)));
         } else {
-            areas(screen, run);
+            groups(screen, run);
+            differences(screen, run);
         }
     }
     for record in run.unexpected() {
@@ -35,44 +37,76 @@ pub(crate) fn summarize(arguments: &Execution, screen: &Screen, run: &Run) {
     screen.line(&last_line(run));
 }
 
-/// One line an area: how many cases ended how.
-fn areas(screen: &Screen, run: &Run) {
-    let mut areas: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+/// One line an area, or a server: how many cases ended how.
+fn groups(screen: &Screen, run: &Run) {
+    let mut groups: Vec<(&str, Vec<&Record>)> =
+        run.targets.iter().map(|target| (&*target.name, Vec::new())).collect();
     for record in &run.records {
-        areas.entry(record.id.split('.').next().unwrap_or("")).or_default().push(record);
+        let area = || record.id.split('.').next().unwrap_or("");
+        let name = record.target.as_deref().unwrap_or_else(area);
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, records)) => records.push(record),
+            None => groups.push((name, vec![record])),
+        }
     }
     screen.line(&format!(
         "\n{} {} on {}, {} CPUs",
         run.system.name, run.system.release, run.system.machine, run.system.cpus
     ));
-    for (area, records) in areas {
-        screen.line(&format!("  {area:<14}{}", counts(&records)));
+    let width = groups.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(13) + 1;
+    for (name, records) in &groups {
+        screen.line(&format!("  {name:<width$}{}", counts(records)));
     }
 }
 
-fn counts(records: &[&Record]) -> String {
-    let count = |verdict, expected| {
-        records
-            .iter()
-            .filter(|record| record.verdict == verdict && record.expected == expected)
-            .count()
-    };
-    let mut parts = Vec::new();
-    for verdict in Verdict::ALL {
-        for expected in [true, false] {
-            let number = count(verdict, expected);
-            let style = color(verdict, expected);
-            let known = match (verdict, expected) {
-                (Verdict::Deviates, true) => " as known",
-                (_, false) => " unexpectedly",
-                _ => "",
-            };
-            if number > 0 {
-                parts.push(format!("{number:>3} {style}{verdict}{Reset}{known}"));
-            }
-        }
+/// How servers differ: a line for each case that did not end alike for all.
+fn differences(screen: &Screen, run: &Run) {
+    let mut cases: BTreeMap<&str, BTreeMap<String, Vec<&str>>> = BTreeMap::new();
+    for record in &run.records {
+        let Some(target) = &record.target else { continue };
+        cases.entry(&record.id).or_default().entry(outcome(record)).or_default().push(target);
     }
-    parts.join(", ")
+    let mut title = "\nwhere they differ:";
+    for (id, outcomes) in cases.iter().filter(|(_, outcomes)| outcomes.len() > 1) {
+        if !title.is_empty() {
+            screen.line(title);
+            title = "";
+        }
+        let most = outcomes.values().map(Vec::len).max().unwrap_or(0);
+        let part = |(outcome, targets): (&String, &Vec<&str>)| match targets.len() {
+            count if count == most && count > 3 => format!("{outcome}: {count} servers"),
+            _ => format!("{outcome}: {}", targets.join(" ")),
+        };
+        let parts: Vec<_> = outcomes.iter().map(part).collect();
+        screen.line(&format!("  {id}\n      {}", parts.join("; ")));
+    }
+}
+
+/// A verdict and what it means here, in words.
+fn outcome(record: &Record) -> String {
+    let more = match (record.verdict, record.expected) {
+        (_, false) => " unexpectedly",
+        (Verdict::Deviates, true) if record.strength == Strength::Should => " (recommended only)",
+        (Verdict::Deviates, true) => " as known",
+        _ => "",
+    };
+    let style = color(record.verdict, record.expected);
+    format!("{style}{}{Reset}{more}", record.verdict)
+}
+
+fn counts(records: &[&Record]) -> String {
+    let place = |record: &Record| {
+        let verdict = Verdict::ALL.iter().position(|verdict| *verdict == record.verdict);
+        (verdict, !record.expected, outcome(record))
+    };
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for record in records {
+        *counts.entry(place(record)).or_default() += 1;
+    }
+    let part = |((.., outcome), count): (&(Option<usize>, bool, String), &usize)| {
+        format!("{count:>3} {outcome}")
+    };
+    counts.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
 /// What was unexpected, with everything that one needs to look into it.

@@ -1,8 +1,8 @@
-//! The catalogue as tests of `cargo test` and nextest: one named test a case.
+//! Cases as tests of `cargo test` and nextest: one named test a case, or a case and a server.
 
 use std::fs::File;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -12,39 +12,98 @@ use crate::case::Case;
 use crate::isolate::{Namespace, Terms, Wardens};
 use crate::judge::Judge;
 use crate::record::{Record, Verdict};
+use crate::target::Target;
 
-/// The whole `main` of a test target without libtest's harness. The environment variable
-/// `IOCONFORM_STRICT=1` turns a skip that the machine could mend into a failure.
-pub fn main(catalogue: &[&'static Case]) -> ExitCode {
-    crate::entry();
-    let arguments = Arguments::from_args();
-    let granted = match crate::isolate::probe() {
-        Ok(granted) => granted,
-        Err(error) => {
-            eprintln!("error: no trial can be started: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let wardens = Arc::new(Wardens::new(granted));
-    let tests = catalogue.iter().map(|case| {
-        let (case, wardens): (&'static Case, _) = (case, wardens.clone());
-        Trial::ignorable_test(case.id.replace('.', "::"), move || run(case, &wardens))
-    });
-    libtest_mimic::run(&arguments, tests.collect()).exit_code()
+/// What is to be tested, by what name, and how it is judged.
+#[derive(Debug)]
+pub struct Tests {
+    /// The tests: a name, a case, and the server if it is about one.
+    pub tests: Vec<(String, &'static Case, Option<Arc<Target>>)>,
+    /// The case that a server must pass before any other is tried on it.
+    pub gate: Option<&'static Case>,
+    /// Judges the verdicts.
+    pub judge: Judge,
 }
 
-fn run(case: &'static Case, wardens: &Wardens) -> Result<Completion, Failed> {
-    // Without a network of its own, a trial could meet others on ports and counters.
-    let _turn = take_turn(case.alone || !wardens.give(Namespace::Net));
-    let Some(record) = Judge::here().record(case, None, wardens.run(case, Terms::default())) else {
-        return Err("cancelled".into());
-    };
-    match record.verdict {
-        _ if !record.expected => Err(explain(&record).into()),
-        Verdict::Skipped | Verdict::Blocked | Verdict::Unobservable | Verdict::Unsupported => {
-            Ok(Completion::ignored_with(format!("{}: {}", record.verdict, record.reason)))
+/// The name of a case as a path of Rust.
+pub fn name(case: &Case) -> String {
+    case.id.replace('.', "::")
+}
+
+impl Tests {
+    /// The whole `main` of a test target without libtest's harness, behind the program's entry.
+    /// The environment variable `IOCONFORM_STRICT=1` turns a skip that the machine could mend into
+    /// a failure.
+    pub fn main(self) -> ExitCode {
+        let arguments = Arguments::from_args();
+        let tester = match Tester::new(self.gate, self.judge) {
+            Ok(tester) => Arc::new(tester),
+            Err(error) => {
+                eprintln!("error: no trial can be started: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let tests = self.tests.into_iter().map(|(name, case, target)| {
+            let tester = tester.clone();
+            Trial::ignorable_test(name, move || tester.test(case, target.as_deref()))
+        });
+        libtest_mimic::run(&arguments, tests.collect()).exit_code()
+    }
+}
+
+/// Runs cases one by one, from any thread.
+#[derive(Debug)]
+pub struct Tester {
+    wardens: Wardens,
+    judge: Judge,
+    gate: Option<&'static Case>,
+    passed: OnceLock<Option<bool>>,
+}
+
+impl Tester {
+    /// Finds out what trials can be given. Fails if none can be started.
+    pub fn new(gate: Option<&'static Case>, judge: Judge) -> std::io::Result<Tester> {
+        let wardens = Wardens::new(crate::isolate::probe()?);
+        Ok(Tester { wardens, judge, gate, passed: OnceLock::new() })
+    }
+
+    /// The record of one trial; nothing if it was cancelled.
+    pub fn record(&self, case: &'static Case, target: Option<&Target>) -> Option<Record> {
+        // Without a network of its own, a trial could meet others on ports and counters.
+        let _turn = take_turn(case.alone || !self.wardens.give(Namespace::Net));
+        let outcome = self.wardens.run(case, Terms { target, ..Terms::default() });
+        self.judge.record(case, target.map(|target| &*target.name), outcome)
+    }
+
+    fn test(&self, case: &'static Case, target: Option<&Target>) -> Result<Completion, Failed> {
+        if let (Some(gate), Some(_)) = (self.gate, target)
+            && gate.id != case.id
+            && !self.passes(gate, target)
+        {
+            return Ok(Completion::ignored_with(format!(
+                "blocked: `{}` does not conform",
+                gate.id
+            )));
         }
-        _ => Ok(Completion::Completed),
+        let Some(record) = self.record(case, target) else {
+            return Err("cancelled".into());
+        };
+        match record.verdict {
+            _ if !record.expected => Err(explain(&record).into()),
+            Verdict::Conforms | Verdict::Deviates | Verdict::Error => Ok(Completion::Completed),
+            Verdict::Skipped | Verdict::Blocked | Verdict::Unobservable | Verdict::Unsupported => {
+                Ok(Completion::ignored_with(format!("{}: {}", record.verdict, record.reason)))
+            }
+        }
+    }
+
+    /// Whether the server passes the gate, which is tried once. All tests of a program with a gate
+    /// are about one server.
+    fn passes(&self, gate: &'static Case, target: Option<&Target>) -> bool {
+        let passed = self.passed.get_or_init(|| {
+            self.record(gate, target).map(|record| record.verdict == Verdict::Conforms)
+        });
+        *passed == Some(true)
     }
 }
 
@@ -57,7 +116,7 @@ fn take_turn(alone: bool) -> Option<Flock<File>> {
 }
 
 /// What went wrong, as a test's message.
-fn explain(record: &Record) -> String {
+pub fn explain(record: &Record) -> String {
     let mut text = format!("{}: {}", record.verdict, record.reason);
     if let Some(check) = record.failed_check() {
         text += &format!(

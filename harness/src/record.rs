@@ -306,6 +306,9 @@ pub struct Judged {
 impl From<&Target> for Judged {
     fn from(target: &Target) -> Judged {
         let command = match &target.start {
+            Start::Command(command) if target.reference => {
+                format!("ioconform serve {}", command.argv[1..].join(" "))
+            }
             Start::Command(command) => command.argv.join(" "),
             Start::Running { address, .. } => format!("running at {address}"),
         };

@@ -187,25 +187,15 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case::length("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 40)]
-    #[case::chunked(
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
-        60
-    )]
+    #[case::length("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")]
+    #[case::chunked("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n")]
     #[case::trailer(
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n\r\n",
-        66
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n\r\n"
     )]
-    #[case::none("HTTP/1.1 204 No Content\r\n\r\n", 27)]
-    #[case::interim(
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
-        65
-    )]
-    fn a_reply_is_whole_at_its_last_byte_and_not_before(
-        #[case] reply: &str,
-        #[case] length: usize,
-    ) {
-        assert_eq!(reply.len(), length);
+    #[case::none("HTTP/1.1 204 No Content\r\n\r\n")]
+    #[case::interim("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")]
+    fn a_reply_is_whole_at_its_last_byte_and_not_before(#[case] reply: &str) {
+        let length = reply.len();
         let with_more = format!("{reply}HTTP/1.1 200");
         assert_eq!(Expected::Answer.judge(with_more.as_bytes(), false), Progress::Whole(length));
         for short in 0..length {

@@ -139,10 +139,15 @@ fn exactly(reply: &[u8], received: &[u8]) -> Progress {
 }
 
 impl Dialect {
+    /// HTTP/1.1, with a server of which nothing is known but that it answers `GET /`.
+    pub fn http() -> Dialect {
+        Dialect::Http(Http::default())
+    }
+
     /// A dialect by its word (`http`, `resp`, `memcached`, `echo`), or from a TOML file.
     pub fn named(text: &str) -> Result<Dialect, DialectError> {
         match text {
-            "http" => Ok(Dialect::Http(Http::default())),
+            "http" => Ok(Dialect::http()),
             "resp" => Ok(Dialect::Resp),
             "memcached" => Ok(Dialect::Memcached),
             "echo" => Ok(Dialect::Echo),

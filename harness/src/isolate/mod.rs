@@ -28,7 +28,7 @@ use crate::target::Target;
 pub use start::{StartError, Terms, Wardens};
 
 /// The environment variable by which a program is told to be a warden.
-const ORDER: &str = "IOCONFORM_WARDEN";
+pub(crate) const ORDER: &str = "IOCONFORM_WARDEN";
 
 /// A kind of namespace that a trial has to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,7 +60,16 @@ impl Namespace {
     }
 }
 
-/// What the runner tells the warden.
+/// What the runner tells the warden, a line each.
+#[derive(Debug, Serialize, Deserialize)]
+enum Request {
+    /// To find out which namespaces the system grants; answered by their list.
+    Probe,
+    /// To watch over a trial; answered by its [`Outcome`].
+    Trial(Box<Order>),
+}
+
+/// A trial that is to be run.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     case: String,
@@ -94,10 +103,32 @@ pub fn granted(namespace: Namespace) -> bool {
     GRANTED.get().is_some_and(|granted| granted.contains(&namespace))
 }
 
-/// The namespaces that this system grants to trials, found out by making them. To be called while
-/// the program has one thread.
+/// The namespaces that this system grants to trials, found out by making them: in a process that
+/// has one thread, as a process that forks into namespaces must.
 pub fn probe() -> std::io::Result<BTreeSet<Namespace>> {
-    namespaces::best()
+    start::probe()
+}
+
+/// What [`ORDER`] is set to for a warden that [`entry`] starts, or for one that starts before
+/// `main`.
+const IN_MAIN: &str = "1";
+const EARLY: &str = "early";
+
+/// Whether programs are started as wardens before their `main`.
+static EARLY_WANTED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// From now on wardens start before `main`: for a program whose `main` is not ours to write, as
+/// that of libtest, and so does not call [`entry`].
+pub fn start_wardens_early() {
+    crate::sys::early::keep();
+    EARLY_WANTED.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Called before `main` in every program that links this crate.
+pub(crate) fn before_main() {
+    if std::env::var_os(ORDER).is_some_and(|value| value == EARLY) {
+        warden::serve();
+    }
 }
 
 /// Must be the first call of `main` in every program that runs cases. Returns at once in the

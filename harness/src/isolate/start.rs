@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde::de::DeserializeOwned;
 
-use super::{Namespace, ORDER, Order, Outcome};
+use super::{EARLY, EARLY_WANTED, IN_MAIN, Namespace, ORDER, Order, Outcome, Request};
 use crate::case::Case;
 use crate::target::Target;
 
@@ -80,10 +81,17 @@ impl Wardens {
             target: terms.target.cloned(),
         };
         // A warden that failed is not used again: dropping it ends it, and its trial.
-        let outcome = warden.run(&order, terms.cancel)?;
+        let outcome = warden.run(order, terms.cancel)?;
         idle().push(warden);
         Ok(outcome)
     }
+}
+
+/// Asks a warden, which then ends.
+pub(super) fn probe() -> std::io::Result<BTreeSet<Namespace>> {
+    let answer: Result<BTreeSet<Namespace>, String> =
+        Warden::start()?.ask(&Request::Probe, GRACE, None).map_err(std::io::Error::other)?;
+    answer.map_err(std::io::Error::other)
 }
 
 /// A warden; see the module above. Its standard input is its lifeline: when that ends, so does it.
@@ -103,9 +111,10 @@ impl Warden {
     /// The running program itself, even if its file was replaced since; where there is no `/proc`,
     /// what lies at the path by which it was started.
     fn spawn() -> std::io::Result<Child> {
+        let early = EARLY_WANTED.load(std::sync::atomic::Ordering::Relaxed);
         let spawn = |program: &Path| {
             Command::new(program)
-                .env(ORDER, "1")
+                .env(ORDER, if early { EARLY } else { IN_MAIN })
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .process_group(0)
@@ -117,15 +126,25 @@ impl Warden {
         })
     }
 
-    fn run(&mut self, order: &Order, cancel: Option<BorrowedFd>) -> Result<Outcome, StartError> {
+    fn run(&mut self, order: Order, cancel: Option<BorrowedFd>) -> Result<Outcome, StartError> {
+        let limit = order.limit + GRACE;
+        self.ask(&Request::Trial(Box::new(order)), limit, cancel)
+    }
+
+    fn ask<Answer: DeserializeOwned>(
+        &mut self,
+        request: &Request,
+        limit: Duration,
+        cancel: Option<BorrowedFd>,
+    ) -> Result<Answer, StartError> {
         let lost = |what: String| StartError::Lost(what);
-        let mut line = serde_json::to_vec(order).map_err(|error| lost(error.to_string()))?;
+        let mut line = serde_json::to_vec(request).map_err(|error| lost(error.to_string()))?;
         line.push(b'\n');
         let orders = self.orders.as_mut().ok_or_else(|| lost("takes no orders".to_owned()))?;
         orders.write_all(&line).map_err(|error| lost(format!("takes no orders: {error}")))?;
-        let answer = self.answer(Instant::now() + order.limit + GRACE, cancel)?;
+        let answer = self.answer(Instant::now() + limit, cancel)?;
         serde_json::from_slice(&answer).map_err(|_| {
-            lost(format!("ended without an outcome: {:?}", String::from_utf8_lossy(&answer)))
+            lost(format!("ended without an answer: {:?}", String::from_utf8_lossy(&answer)))
         })
     }
 

@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::{Order, Outcome, autopsy, namespaces};
+use super::{Order, Outcome, Request, autopsy, namespaces};
 use crate::catalogue;
 use crate::record::{Evidence, Verdict};
 use crate::sys::process;
@@ -48,24 +48,26 @@ pub(super) fn serve() -> ! {
     let mut stdout = std::io::stdout();
     let folder = std::env::temp_dir().join(format!("ioconform-{}", nix::unistd::getpid()));
     while let Some(Ok(order)) = orders.next() {
-        let started = Instant::now();
-        let outcome = match serde_json::from_str::<Order>(&order) {
-            Ok(order) => {
-                watch_over(&order, &folder).unwrap_or_else(|error| failed(&error.to_string()))
+        let answer = match serde_json::from_str::<Request>(&order) {
+            Ok(Request::Trial(order)) => serde_json::to_vec(&outcome(&order, &folder)),
+            Ok(Request::Probe) => {
+                serde_json::to_vec(&namespaces::best().map_err(|error| error.to_string()))
             }
-            Err(error) => failed(&format!("unreadable order: {error}")),
+            Err(error) => serde_json::to_vec(&failed(&format!("unreadable order: {error}"))),
         };
-        let outcome = Outcome {
-            micros: started.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
-            ..outcome
-        };
-        let mut line = serde_json::to_vec(&outcome).unwrap_or_default();
+        let mut line = answer.unwrap_or_default();
         line.push(b'\n');
         if stdout.write_all(&line).and_then(|()| stdout.flush()).is_err() {
             break;
         }
     }
     process::exit_now(0)
+}
+
+fn outcome(order: &Order, folder: &Path) -> Outcome {
+    let started = Instant::now();
+    let outcome = watch_over(order, folder).unwrap_or_else(|error| failed(&error.to_string()));
+    Outcome { micros: started.elapsed().as_micros().try_into().unwrap_or(u64::MAX), ..outcome }
 }
 
 fn failed(reason: &str) -> Outcome {

@@ -1,13 +1,16 @@
-//! A page for people: what deviates first, then every case by topic.
+//! A page for people: what deviates first, then every case by topic, for servers as a matrix.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{by_topic, one_line};
-use crate::record::{Record, Run, Verdict};
+use crate::case::Strength;
+use crate::record::{Judged, Record, Run, Verdict};
 
 pub(super) fn render(run: &Run) -> String {
     let system = &run.system;
-    let mut out = format!("# I/O conformance of {} {}\n\n", system.name, system.release);
+    let servers = if run.targets.is_empty() { "" } else { "servers on " };
+    let mut out = format!("# I/O conformance of {servers}{} {}\n\n", system.name, system.release);
     let _ = writeln!(
         out,
         "`{}` on {} with {} CPUs, judged by ioconform {} on {} as user {}.\n",
@@ -28,9 +31,30 @@ pub(super) fn render(run: &Run) -> String {
     for entry in &run.stale_baseline {
         let _ = writeln!(out, "> The baseline entry `{entry}` matched nothing.\n");
     }
+    if !run.targets.is_empty() {
+        targets(&mut out, run);
+        matrix(&mut out, run);
+    }
     section(&mut out, "Unexpected", run.unexpected());
     let known = |record: &&Record| record.expected && record.verdict == Verdict::Deviates;
-    section(&mut out, "Known deviations", run.records.iter().filter(known));
+    let (should, known): (Vec<_>, Vec<_>) =
+        run.records.iter().filter(known).partition(|record| record.strength == Strength::Should);
+    section(&mut out, "Known deviations", known.into_iter());
+    section(&mut out, "Deviations from what is recommended", should.into_iter());
+    if run.targets.is_empty() {
+        topics(&mut out, run);
+    } else {
+        let unseen =
+            |record: &&Record| !matches!(record.verdict, Verdict::Conforms | Verdict::Deviates);
+        let unseen = run.records.iter().filter(|record| record.expected).filter(unseen);
+        reasons(&mut out, unseen);
+    }
+    let _ = writeln!(out, "---\n\nWritten by `ioconform {}`.", cell(&run.command.join(" ")));
+    out
+}
+
+/// Every case, a table a topic.
+fn topics(out: &mut String, run: &Run) {
     for (topic, records) in by_topic(&run.records) {
         let _ = writeln!(out, "## {topic}\n\n| case | claim | verdict |\n|---|---|---|");
         for record in records {
@@ -39,8 +63,92 @@ pub(super) fn render(run: &Run) -> String {
         }
         out.push('\n');
     }
-    let _ = writeln!(out, "---\n\nWritten by `ioconform {}`.", cell(&run.command.join(" ")));
-    out
+}
+
+/// What was judged.
+fn targets(out: &mut String, run: &Run) {
+    out.push_str(
+        "## Servers\n\n| server | version | workers | dialect | command |\n|---|---|---|---|---|\n",
+    );
+    for target in &run.targets {
+        let _ = writeln!(
+            out,
+            "| {}{} | {} | {} | {} | `{}` |",
+            cell(&target.name),
+            if target.reference { " (reference)" } else { "" },
+            cell(&target.version),
+            target.workers,
+            target.dialect,
+            cell(&target.command)
+        );
+    }
+    out.push('\n');
+}
+
+/// The marks of the matrix, and what they mean.
+const LEGEND: &str = "\
+● conforms, ✕ deviates, ▲ deviates from a recommendation, ✧ deviates as is known of it,
+○ unsupported, unobservable or skipped, ◇ blocked by another case, ! not judged.";
+
+fn mark(record: &Record) -> &'static str {
+    match record.verdict {
+        Verdict::Conforms if record.expected => "●",
+        Verdict::Conforms => "✕ (conforms)",
+        Verdict::Deviates if record.strength == Strength::Should && record.expected => "▲",
+        Verdict::Deviates if record.expected => "✧",
+        Verdict::Deviates => "✕",
+        Verdict::Unsupported | Verdict::Unobservable | Verdict::Skipped => "○",
+        Verdict::Blocked => "◇",
+        Verdict::Error => "!",
+    }
+}
+
+/// Cases down, servers across.
+fn matrix(out: &mut String, run: &Run) {
+    let names: Vec<_> = run.targets.iter().map(|target| cell(&target.name)).collect();
+    let _ = writeln!(out, "## Cases\n\n{LEGEND}\n\n| case | | {} |", names.join(" | "));
+    let _ = writeln!(out, "|---|---|{}", ":-:|".repeat(names.len()));
+    let mut records = &run.records[..];
+    while let Some(first) = records.first() {
+        let count = records.iter().take_while(|record| record.id == first.id).count();
+        let (row, rest) = records.split_at(count);
+        records = rest;
+        let of = |target: &Judged| row.iter().find(|r| r.target.as_ref() == Some(&target.name));
+        let marks: Vec<_> = run.targets.iter().map(|target| of(target).map_or("", mark)).collect();
+        let claim = cell(&first.claim);
+        let _ = writeln!(
+            out,
+            "| `{}`<br>{claim} | {} | {} |",
+            first.id,
+            first.strength,
+            marks.join(" | ")
+        );
+    }
+    out.push('\n');
+}
+
+/// Why something is not known, each reason once.
+fn reasons<'a>(out: &mut String, records: impl Iterator<Item = &'a Record>) {
+    let mut reasons: BTreeMap<(&str, Verdict, &str), Vec<&str>> = BTreeMap::new();
+    for record in records {
+        let target = record.target.as_deref().unwrap_or("");
+        reasons.entry((target, record.verdict, &record.reason)).or_default().push(&record.id);
+    }
+    if reasons.is_empty() {
+        return;
+    }
+    out.push_str("## Not judged\n\n");
+    for ((target, verdict, reason), ids) in reasons {
+        let ids: Vec<_> = ids.iter().map(|id| format!("`{id}`")).collect();
+        let _ = writeln!(
+            out,
+            "- **{}** {verdict}: {} ({})",
+            one_line(target),
+            one_line(reason),
+            ids.join(", ")
+        );
+    }
+    out.push('\n');
 }
 
 fn summary(out: &mut String, run: &Run) {
@@ -61,8 +169,13 @@ fn section<'a>(out: &mut String, title: &str, records: impl Iterator<Item = &'a 
     }
     let _ = writeln!(out, "## {title}\n");
     for record in records {
-        let _ =
-            writeln!(out, "- **`{}`** {}: {}", record.id, record.verdict, one_line(&record.reason));
+        let _ = writeln!(
+            out,
+            "- **`{}`** {}: {}",
+            record.name(),
+            record.verdict,
+            one_line(&record.reason)
+        );
         let _ = writeln!(out, "  - claim ({}): {}", record.strength, one_line(&record.claim));
         let _ = writeln!(out, "  - stated in: {}", record.sources.join("; "));
         if let Some(check) = record.failed_check() {

@@ -105,6 +105,8 @@ fn start(t: &Trial, target: &Target, command: &Command) -> Result<(Address, Cont
     let (program, arguments) = argv.split_first().ok_or_else(|| Stop::error("an empty command"))?;
     let mut start = std::process::Command::new(program);
     start.args(arguments).stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed);
+    // A server that links this crate is no warden.
+    start.env_remove(crate::isolate::ORDER);
     start.env("IOCONFORM_ADDR", places.address.to_string());
     start.env("PORT", places.address.port().to_string());
     start.envs(command.environment.iter().map(|(name, value)| (name, places.fill(value))));

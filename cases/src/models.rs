@@ -1,0 +1,36 @@
+//! The reference servers as targets: this program itself, started again.
+
+use std::collections::BTreeMap;
+
+use harness::dialect::{Dialect, Http};
+use harness::target::{Command, Start, Target};
+use servers::{Model, Workers};
+
+/// The model that reports show beside servers that are none: where it conforms and the server does
+/// not, it is not the kernel.
+pub const REFERENCE: &str = "multi_reactor";
+
+/// A reference server as a target, with so many workers if it has any.
+pub fn target(model: &Model, workers: usize) -> Target {
+    let argv = ["/proc/self/exe", model.name, "--listen", "{addr}", "--workers", "{workers}"];
+    let command = Command {
+        argv: argv.map(str::to_owned).into(),
+        environment: BTreeMap::from([(servers::VARIABLE.to_owned(), "1".to_owned())]),
+        files: Vec::new(),
+    };
+    let dialect = Dialect::Http(Http {
+        small: "/".to_owned(),
+        big: Some("/bytes/{bytes}".to_owned()),
+        echo: Some("/echo".to_owned()),
+        work: Some("/work/{micros}".to_owned()),
+        thread: Some("Server-Thread".to_owned()),
+    });
+    let workers = if model.workers == Workers::Single { 1 } else { workers };
+    Target {
+        name: model.name.to_owned(),
+        start: Start::Command(command),
+        version: format!("ioconform {}", env!("CARGO_PKG_VERSION")),
+        reference: true,
+        ..Target::command(Vec::new(), dialect, workers)
+    }
+}

@@ -1,0 +1,89 @@
+//! One connection served by a thread that sleeps for it: to its end, in `recv` and `send`, or for
+//! one exchange, in `poll`.
+
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::MsgFlags;
+
+use crate::connection::{Connection, Limits, Reading, Turn};
+use crate::http::{Phase, Wants};
+use crate::socket::Stream;
+use crate::stop;
+
+/// Serves `stream`, a blocking socket, until it is over. Once `stopping` is set, and a signal has
+/// ended the sleep, it finishes what the client has begun and returns.
+pub(crate) fn serve(stream: Stream, limits: Limits, stopping: &AtomicBool) {
+    let mut connection = Connection::new(stream, limits);
+    // Whoever takes output now and then has this long for each part of it.
+    let _ = connection.stream().limit_send(limits.idle);
+    let mut limit = Duration::ZERO;
+    let mut stops = false;
+    loop {
+        if !stops && stopping.load(Ordering::SeqCst) {
+            stops = true;
+            connection.exchange.finish();
+            // A request may have arrived already.
+            let _ = connection.receive(MsgFlags::MSG_DONTWAIT);
+            connection.leave(Instant::now() + stop::LAST_CHANCE);
+        }
+        let wants = connection.exchange.wants();
+        let now = Instant::now();
+        connection.keep_time(now);
+        if connection.deadline().is_some_and(|deadline| deadline <= now) {
+            connection.exchange.expire();
+            continue;
+        }
+        let result = match wants {
+            Wants::Process => {
+                connection.exchange.process();
+                continue;
+            }
+            Wants::Write => connection.send(),
+            Wants::Read | Wants::Linger => {
+                if wants == Wants::Linger {
+                    connection.end();
+                }
+                // The kernel limits each call, a request may take several: so the rest is set,
+                // and between two requests that is the same every time.
+                let left = connection.deadline().map_or(limits.idle, |at| at - now);
+                if left != limit {
+                    limit = left;
+                    let _ = connection.stream().limit_receive(left);
+                }
+                connection.receive(MsgFlags::empty())
+            }
+            Wants::Response | Wants::Close => return,
+        };
+        match result {
+            Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Goes on with `connection`, a nonblocking socket, until it is between two requests or behind its
+/// last reply: sleeps in `poll` for what the exchange waits for.
+pub(crate) fn exchange(connection: &mut Connection) -> Turn {
+    loop {
+        let turn = connection.turn(Reading::Once);
+        let now = Instant::now();
+        connection.keep_time(now);
+        let awaited = match turn {
+            Turn::Read if connection.exchange.phase() == Phase::Request => PollFlags::POLLIN,
+            Turn::Write => PollFlags::POLLOUT,
+            Turn::Again => continue,
+            Turn::Read | Turn::Process | Turn::Close => return turn,
+        };
+        let timeout = connection.deadline().map_or(PollTimeout::NONE, |deadline| {
+            stop::round_up(deadline.saturating_duration_since(now))
+        });
+        let mut fds = [PollFd::new(connection.stream().as_fd(), awaited)];
+        if poll(&mut fds, timeout) == Ok(0) {
+            connection.exchange.expire();
+        }
+    }
+}
