@@ -1,5 +1,7 @@
 //! A server while it runs.
 
+mod held;
+
 use std::cell::Cell;
 use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
