@@ -75,10 +75,10 @@ fn nonblocking_spin_never_sleeps(t: &mut Trial) -> Result {
         let mut client = server.connect(t)?;
         check!(t, client.ask(t, &server.small()?)? == Reply::Whole, "it answers");
     }
-    let wanted = server.so_far()?.since(&before);
-    check!(t, wanted.wakeups() == 0, "while it answers it is never woken: it did not sleep");
     let idle = server.idleness()?;
-    check!(t, idle.wakeups_per_second == 0.0, "nor while it has nothing to do");
-    check!(t, idle.cpus > 0.9, "and so wants all of a CPU");
+    let woken = server.so_far()?.since(&before).wakeups();
+    check!(t, woken == 0, "it was never woken, with something to do or without: it did not sleep");
+    // A virtual machine may be kept from running, which counts as neither running nor waiting.
+    check!(t, idle.cpus > 0.5, "with nothing to do it wants a CPU");
     Ok(())
 }
