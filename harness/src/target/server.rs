@@ -58,6 +58,11 @@ impl Trial {
     /// Starts a server, and returns when it listens. One that does not come so far is the suite's
     /// own failure: nothing can be said of it.
     pub fn start(&mut self, target: Target) -> Result<Server> {
+        if !std::path::Path::new("/proc/self").exists() {
+            return Err(Stop::Unobservable(
+                "there is no /proc to watch a server through".to_owned(),
+            ));
+        }
         let (address, control) = match &target.start {
             Start::Running { address, pid } => {
                 (address.clone(), Control::Running { pid: pid.map(Pid::from_raw) })
