@@ -271,7 +271,8 @@ impl Reactor {
         let wanted = match (self.trigger, member.connection.exchange.wants()) {
             _ if turn == Turn::Close => return self.remove(index),
             (Trigger::Edge, _) => member.interest,
-            (Trigger::Level, Wants::Write) => EpollFlags::EPOLLOUT,
+            // A request that waits in our own input is reported by nobody: room for its reply is.
+            (Trigger::Level, Wants::Write | Wants::Process) => EpollFlags::EPOLLOUT,
             (Trigger::Level, _) => EpollFlags::EPOLLIN,
         };
         // A change makes epoll look anew: what is ready already is reported, edge or not.
