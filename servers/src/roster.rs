@@ -121,6 +121,9 @@ impl Roster {
     pub(crate) fn close(&mut self, number: i32) {
         self.connections.remove(&number);
         self.rests_until = None;
+        if self.connections.is_empty() {
+            self.due = None;
+        }
     }
 
     /// How long to sleep at most; with nothing to be timed, for ever.
