@@ -135,9 +135,24 @@ impl Listener {
 
     /// Makes `accept` of every thread and process that shares the listener return at once.
     pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
-        let flags = OFlag::from_bits_retain(fcntl(self, FcntlArg::F_GETFL)?);
-        fcntl(self, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        self.set_blocks(false)
+    }
+
+    /// Makes `accept` wait.
+    pub(crate) fn set_blocking(&self) -> io::Result<()> {
+        self.set_blocks(true)
+    }
+
+    fn set_blocks(&self, blocks: bool) -> io::Result<()> {
+        let mut flags = OFlag::from_bits_retain(fcntl(self, FcntlArg::F_GETFL)?);
+        flags.set(OFlag::O_NONBLOCK, !blocks);
+        fcntl(self, FcntlArg::F_SETFL(flags))?;
         Ok(())
+    }
+
+    /// The number of the descriptor.
+    pub(crate) fn number(&self) -> i32 {
+        self.fd.as_raw_fd()
     }
 
     /// Whether a connection is waiting in the accept queue.
@@ -263,7 +278,7 @@ pub(crate) fn no_reuseport() -> io::Error {
 }
 
 /// Says on stderr, at most once a second, that a connection could not be accepted.
-fn complain_of_exhaustion() {
+pub(crate) fn complain_of_exhaustion() {
     static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
     static LAST: AtomicU64 = AtomicU64::new(0);
     let second = START.elapsed().as_secs() + 1;

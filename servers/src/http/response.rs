@@ -77,7 +77,11 @@ impl Content {
             Content::Echo(body) => slice(body, window),
             Content::Bytes(_) => {
                 let start = (from % 64) as usize;
-                window.extend(ALPHABET.iter().cycle().skip(start).take(left));
+                let end = window.len() + left;
+                window.extend_from_slice(&ALPHABET[start..start + left.min(64 - start)]);
+                while window.len() < end {
+                    window.extend_from_slice(&ALPHABET[..(end - window.len()).min(64)]);
+                }
             }
         }
         end

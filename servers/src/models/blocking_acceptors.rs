@@ -29,6 +29,7 @@ use crate::{Settings, blocking};
 /// Starts the workers, and waits for the request to stop.
 pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     let stop = Stop::new()?;
+    listener.set_blocking()?;
     let listener = Arc::new(listener);
     let crew = Crew::new();
     for number in 0..settings.workers {

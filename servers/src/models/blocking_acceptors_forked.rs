@@ -30,6 +30,7 @@ use crate::{Settings, processes};
 
 /// Forks the workers, and minds them until the request to stop.
 pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
+    listener.set_blocking()?;
     processes::supervise(vec![listener], settings.workers, &|listener| {
         blocking_acceptors::run(&listener, settings, processes::interrupted_by_stop()?);
         Ok(())

@@ -4,6 +4,7 @@ mod blocking_acceptors;
 mod blocking_acceptors_forked;
 mod half_sync_half_async;
 mod half_sync_half_reactor;
+mod io_uring;
 mod multi_reactor;
 mod nonblocking_spin;
 mod poll_loop;
@@ -78,6 +79,13 @@ pub static MODELS: &[Model] = &[
         workers: Workers::Threads,
         own_listeners: false,
         serve: half_sync_half_reactor::serve,
+    },
+    Model {
+        name: "io_uring",
+        sentence: "threads with a ring each: multishot accept and receive, no readiness",
+        workers: Workers::Threads,
+        own_listeners: false,
+        serve: io_uring::serve,
     },
     Model {
         name: "multi_reactor",

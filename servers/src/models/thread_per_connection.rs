@@ -32,6 +32,7 @@ const REST: Duration = Duration::from_millis(100);
 /// Starts the acceptor, and waits for the request to stop.
 pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     let stop = Arc::new(Stop::new()?);
+    listener.set_blocking()?;
     let listener = Arc::new(listener);
     let crew = Crew::new();
     let start = {

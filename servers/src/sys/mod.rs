@@ -1,8 +1,10 @@
 //! The small wrappers around what has no safe one, and the only unsafe code of the crate.
 
+pub(crate) mod ring;
+
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -55,9 +57,13 @@ pub(crate) fn fork(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
 /// `accept4(2)`: the next connection, which is closed on exec.
 pub(crate) fn accept(listener: impl AsFd, flags: SockFlag) -> nix::Result<OwnedFd> {
     let flags = flags | SockFlag::SOCK_CLOEXEC;
-    let number = nix::sys::socket::accept4(listener.as_fd().as_raw_fd(), flags)?;
-    // SAFETY: the descriptor is new, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+    Ok(adopt(nix::sys::socket::accept4(listener.as_fd().as_raw_fd(), flags)?))
+}
+
+/// The descriptor `number`, which the kernel has just given to this process.
+pub(crate) fn adopt(number: RawFd) -> OwnedFd {
+    // SAFETY: the callers have it from the kernel as a new one, and nobody else knows it.
+    unsafe { OwnedFd::from_raw_fd(number) }
 }
 
 /// `sigtimedwait(2)`: takes one signal of `set`, which the caller has blocked, out of the pending
