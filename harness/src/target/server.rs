@@ -1,5 +1,7 @@
 //! A server while it runs.
 
+mod held;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::Permissions;
