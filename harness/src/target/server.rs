@@ -1,13 +1,18 @@
 //! A server while it runs.
 
+mod held;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 use super::log::Log;
@@ -84,6 +89,9 @@ fn start(t: &Trial, target: &Target, command: &Command) -> Result<(Address, Cont
     // Whatever leaves the process that is started now comes back below this one: a daemon too.
     nix::sys::prctl::set_child_subreaper(true)?;
     let folder = t.folder()?;
+    // A server that gives up being root must still get at its files.
+    nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
     let places = Places {
         address: (Ipv4Addr::LOCALHOST, free_port()?).into(),
         unix: folder.join("socket"),
