@@ -31,6 +31,9 @@ pub(crate) fn serve(stream: Stream, limits: Limits, stopping: &AtomicBool) {
             connection.leave(Instant::now() + stop::LAST_CHANCE);
         }
         let wants = connection.exchange.wants();
+        if wants == Wants::Close {
+            return;
+        }
         let now = Instant::now();
         connection.keep_time(now);
         if connection.deadline().is_some_and(|deadline| deadline <= now) {
