@@ -25,6 +25,11 @@ pub(crate) fn signals() -> SigSet {
     [Signal::SIGTERM, Signal::SIGINT].into_iter().collect()
 }
 
+/// Whether a stop is requested: for a thread that has been busy, and not looked for long.
+pub(crate) fn is_pending() -> bool {
+    sys::pending().is_ok_and(|pending| signals().iter().any(|signal| pending.contains(signal)))
+}
+
 /// The request to stop. Threads that are started while it lives inherit its signal mask.
 #[derive(Debug)]
 pub(crate) struct Stop {
