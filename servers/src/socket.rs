@@ -15,7 +15,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, Shutdown, SockFlag, SockType, SockaddrLike, SockaddrStorage,
-    UnixAddr, bind, getsockname, listen, recv, send, setsockopt, shutdown, socket, sockopt,
+    UnixAddr, bind, getsockname, getsockopt, listen, recv, send, setsockopt, shutdown, socket,
+    sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::Pid;
@@ -178,6 +179,9 @@ impl Listener {
     pub(crate) fn sibling(&self) -> io::Result<Listener> {
         if matches!(self.address, Address::Unix(_)) {
             return Err(no_reuseport());
+        }
+        if !getsockopt(self, sockopt::ReusePort)? {
+            return Err(io::Error::other("the listener was bound without SO_REUSEPORT"));
         }
         Listener::bind(&self.address, true)
     }
