@@ -194,6 +194,23 @@ fn requests() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
+    fn nothing_that_is_sent_breaks_it(
+        pieces in prop::collection::vec(prop_oneof![
+            prop::collection::vec(prop::num::u8::ANY, 0..40),
+            requests(),
+            Just(b"POST /echo HTTP/1.1\r\nHost: a\r\n".to_vec()),
+            Just(b"Transfer-Encoding: chunked\r\n\r\n".to_vec()),
+            Just(b"Content-Length: 7\r\n\r\n".to_vec()),
+            Just(b"\r\n".to_vec()),
+        ], 0..10),
+        cut in 1..100_usize,
+    ) {
+        let (output, wants) = drive(&pieces.concat(), &[cut], usize::MAX);
+        prop_assert!(matches!(wants, Wants::Read | Wants::Linger));
+        prop_assert!(output.is_empty() || output.starts_with(b"HTTP/1.1 "));
+    }
+
+    #[test]
     fn replies_do_not_depend_on_the_cuts(
         input in requests(),
         cuts in prop::collection::vec(1..5000_usize, 1..20),

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use servers::Model;
 
 use crate::client::Client;
@@ -56,6 +58,27 @@ pub(crate) fn descriptors_run_out(model: &Model) {
     let (status, said) = server.wait();
     assert_eq!(status.code(), Some(0));
     assert!(said.lines().count() < 10, "{said}");
+}
+
+/// A server that was suspended goes on where it was, though that ends some sleeps with `EINTR`
+/// (signal(7), "Interruption of system calls ... by stop signals").
+pub(crate) fn suspended(model: &Model) {
+    let server = Server::start(model, &["--workers", "3"]);
+    let mut idle = Client::connect(&server.address).unwrap();
+    assert_eq!(idle.get("/").unwrap().status, 200);
+    let mut partial = Client::connect(&server.address).unwrap();
+    partial.send(b"GET / HT").unwrap();
+    for _ in 0..3 {
+        for signal in [Signal::SIGSTOP, Signal::SIGCONT] {
+            for process in server.processes() {
+                kill(Pid::from_raw(process), signal).unwrap();
+            }
+        }
+        assert_eq!(idle.get("/").unwrap().status, 200);
+        assert_eq!(Client::connect(&server.address).unwrap().get("/").unwrap().status, 200);
+    }
+    partial.send(b"TP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert_eq!(partial.reply().unwrap().status, 200);
 }
 
 /// A server without connections sleeps: nothing wakes it, once it has closed the last one.
