@@ -30,6 +30,9 @@ pub(crate) fn serve(stream: Stream, limits: Limits, stopping: &AtomicBool) {
             connection.leave(Instant::now() + stop::LAST_CHANCE);
         }
         let wants = connection.exchange.wants();
+        if wants == Wants::Close {
+            return;
+        }
         let now = Instant::now();
         if ends_by.is_some_and(|by| by <= now) {
             return;

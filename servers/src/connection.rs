@@ -128,6 +128,9 @@ impl Connection {
         let mut calls = 0;
         while calls < MOST_CALLS {
             let wants = self.exchange.wants();
+            if wants == Wants::Linger {
+                self.end();
+            }
             let result = match wants {
                 Wants::Process if here => {
                     self.exchange.process();
@@ -135,15 +138,8 @@ impl Connection {
                 }
                 Wants::Process | Wants::Response => return Turn::Process,
                 Wants::Close => return Turn::Close,
-                Wants::Read | Wants::Linger => {
-                    if wants == Wants::Linger {
-                        self.end();
-                    }
-                    if !reads {
-                        return Turn::Read;
-                    }
-                    self.receive(MsgFlags::empty())
-                }
+                Wants::Read | Wants::Linger if !reads => return Turn::Read,
+                Wants::Read | Wants::Linger => self.receive(MsgFlags::empty()),
                 Wants::Write => self.send(),
             };
             match result {

@@ -28,7 +28,7 @@ use crate::socket::Listener;
 /// What a model multiplies by `--workers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workers {
-    /// Nothing: it has one thread.
+    /// Nothing: the model itself says how many there are.
     Single,
     /// Threads.
     Threads,
