@@ -101,11 +101,7 @@ impl Connection {
     pub(crate) fn step(&mut self) -> Turn {
         let result = match self.exchange.wants() {
             Wants::Write => self.send(),
-            Wants::Linger => {
-                self.end();
-                self.receive(MsgFlags::empty())
-            }
-            Wants::Read => self.receive(MsgFlags::empty()),
+            Wants::Read | Wants::Linger => self.receive(MsgFlags::empty()),
             Wants::Process | Wants::Response | Wants::Close => Ok(false),
         };
         match result {
@@ -119,7 +115,11 @@ impl Connection {
             Wants::Write => Turn::Write,
             Wants::Close => Turn::Close,
             Wants::Response => Turn::Process,
-            Wants::Read | Wants::Linger | Wants::Process => Turn::Read,
+            Wants::Linger => {
+                self.end();
+                Turn::Read
+            }
+            Wants::Read | Wants::Process => Turn::Read,
         }
     }
 
