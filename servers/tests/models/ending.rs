@@ -78,7 +78,7 @@ pub(crate) fn graceful_stop(model: &Model) {
     let mut idle = Client::connect(&server.address).unwrap();
     assert_eq!(idle.get("/").unwrap().status, 200);
     let mut running = Client::connect(&server.address).unwrap();
-    running.ask("GET", "/work/300000").unwrap();
+    running.ask("GET", "/work/800000").unwrap();
     let mut queued: Vec<Client> =
         (0..20).map(|_| Client::connect(&server.address).unwrap()).collect();
     for client in &mut queued {
@@ -86,7 +86,8 @@ pub(crate) fn graceful_stop(model: &Model) {
     }
 
     server.terminate();
-    assert_eq!(running.reply().unwrap().status, 200);
+    let reply = running.reply().unwrap();
+    assert_eq!((reply.status, reply.field("connection")), (200, "close"));
     assert_eq!(running.rest().unwrap(), b"");
     assert_eq!(idle.rest().unwrap(), b"");
     for mut client in queued {

@@ -60,6 +60,26 @@ pub(crate) fn descriptors_run_out(model: &Model) {
     assert!(said.lines().count() < 10, "{said}");
 }
 
+/// Clients that have ended their side, or do not read, cost nothing while they are waited for.
+pub(crate) fn waiting_is_free(model: &Model) {
+    let server = Server::start(model, &["--workers", "4"]);
+    let connect = || Client::connect(&server.address).unwrap();
+    let (mut ended, mut greedy, mut partial) = (connect(), connect(), connect());
+    ended.ask("GET", "/bytes/50000000").unwrap();
+    ended.end().unwrap();
+    greedy.ask("GET", "/bytes/50000000").unwrap();
+    partial.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf").unwrap();
+
+    // What the sockets take at once is sent by then.
+    pause(Duration::from_millis(200));
+    let before = server.sum(ticks);
+    pause(Duration::from_millis(500));
+    let used = server.sum(ticks) - before;
+    assert!(used <= 20, "it used {used} of 50 ticks to do nothing");
+    assert_eq!(ended.reply().unwrap().body.len(), 50_000_000);
+    assert_eq!(greedy.reply().unwrap().body.len(), 50_000_000);
+}
+
 /// A server that was suspended goes on where it was, though that ends some sleeps with `EINTR`
 /// (signal(7), "Interruption of system calls ... by stop signals").
 pub(crate) fn suspended(model: &Model) {

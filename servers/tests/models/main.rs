@@ -30,6 +30,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("dead_worker", ending::dead_worker),
     ("time_outs", limits::time_outs),
     ("descriptors_run_out", limits::descriptors_run_out),
+    ("waiting_is_free", limits::waiting_is_free),
     ("suspended", limits::suspended),
     ("quiet_when_idle", limits::quiet_when_idle),
 ];
