@@ -138,6 +138,12 @@ fn exactly(reply: &[u8], received: &[u8]) -> Progress {
     }
 }
 
+impl From<Http> for Dialect {
+    fn from(http: Http) -> Dialect {
+        Dialect::Http(http)
+    }
+}
+
 impl Dialect {
     /// HTTP/1.1, with a server of which nothing is known but that it answers `GET /`.
     pub fn http() -> Dialect {

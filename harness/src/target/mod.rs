@@ -1,6 +1,7 @@
 //! A server under test: any command, or one that already runs. A reference server, nginx and a
 //! user's own binary are the same here.
 
+mod build;
 mod client;
 mod listening;
 mod log;
