@@ -1,12 +1,18 @@
 //! A server while it runs.
 
+mod held;
+
 use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 use super::log::Log;
@@ -57,6 +63,11 @@ impl Trial {
     /// Starts a server, and returns when it listens. One that does not come so far is the suite's
     /// own failure: nothing can be said of it.
     pub fn start(&mut self, target: Target) -> Result<Server> {
+        if !std::path::Path::new("/proc/self").exists() {
+            return Err(Stop::Unobservable(
+                "there is no /proc to watch a server through".to_owned(),
+            ));
+        }
         let (address, control) = match &target.start {
             Start::Running { address, pid } => {
                 (address.clone(), Control::Running { pid: pid.map(Pid::from_raw) })
@@ -78,6 +89,9 @@ fn start(t: &Trial, target: &Target, command: &Command) -> Result<(Address, Cont
     // Whatever leaves the process that is started now comes back below this one: a daemon too.
     nix::sys::prctl::set_child_subreaper(true)?;
     let folder = t.folder()?;
+    // A server that gives up being root must still get at its files.
+    nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
     let places = Places {
         address: (Ipv4Addr::LOCALHOST, free_port()?).into(),
         unix: folder.join("socket"),
@@ -310,15 +324,37 @@ impl Server {
     /// The process that holds the server's end of a client's connection; nothing if nobody has
     /// accepted it.
     pub fn holder(&self, client: &Client) -> Result<Option<Pid>> {
-        let Some(address) = client.local_address() else {
-            return Err(Stop::Unsupported(
-                "who holds a connection is seen over TCP only".to_owned(),
-            ));
+        Ok(self.holders(std::slice::from_ref(client))?.pop().flatten())
+    }
+
+    /// The processes that hold the server's ends of these connections; nothing for one that nobody
+    /// has accepted. Of several processes that hold one, the first.
+    pub fn holders(&self, clients: &[Client]) -> Result<Vec<Option<Pid>>> {
+        let entries = listening::tcp()?;
+        let inodes: BTreeMap<_, _> =
+            entries.iter().map(|entry| (entry.remote_address, entry.inode)).collect();
+        let mut holders = BTreeMap::new();
+        for pid in self.processes()?.into_iter().rev() {
+            holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
+        }
+        let holder = |client: &Client| {
+            let address = client.local_address().ok_or_else(|| {
+                Stop::Unsupported("who holds a connection is seen over TCP only".to_owned())
+            })?;
+            Ok(inodes.get(&address).and_then(|inode| holders.get(inode)).copied())
         };
-        let entry = listening::tcp()?.into_iter().find(|entry| entry.remote_address == address);
-        let Some(entry) = entry else { return Ok(None) };
-        let mut processes = self.processes()?.into_iter();
-        Ok(processes.find(|pid| listening::sockets_of(*pid).contains(&entry.inode)))
+        clients.iter().map(holder).collect()
+    }
+
+    /// The bytes of a client that wait in the server's kernel to be read (`rx_queue` of
+    /// `/proc/net/tcp`, proc_pid_net(5)).
+    pub fn unread(&self, client: &Client) -> Result<usize> {
+        let address = client.local_address();
+        let entries = listening::tcp()?;
+        let entry = entries.iter().find(|entry| Some(entry.remote_address) == address);
+        entry.map(|entry| entry.rx_queue as usize).ok_or_else(|| {
+            Stop::Unobservable("/proc/net/tcp does not show the server's end here".to_owned())
+        })
     }
 
     /// Whether all of its threads come to sleep: it has nothing to do, and does nothing. A server
