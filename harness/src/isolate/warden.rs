@@ -44,6 +44,8 @@ const PROCESSES: u64 = 2048;
 pub(super) fn serve() -> ! {
     // Not by `std::io::stdin()`: its lock, held here for life, would be inherited by the trials.
     let Ok(stdin) = process::adopt(0) else { process::exit_now(1) };
+    // What the user's shell left open is not for servers to inherit.
+    let _ = process::keep_from_programs(3);
     let mut orders = BufReader::new(File::from(stdin)).lines();
     let mut stdout = std::io::stdout();
     let folder = std::env::temp_dir().join(format!("ioconform-{}", nix::unistd::getpid()));
