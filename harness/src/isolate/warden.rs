@@ -245,7 +245,7 @@ fn end_everything(init: Pid) {
 
 fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
     let mut outcome = failed("");
-    outcome.evidence.output = String::from_utf8_lossy(&intake.printed).into_owned();
+    outcome.evidence.output = printable(&String::from_utf8_lossy(&intake.printed));
     let mut ended = None;
     let mut garbage = None;
     for line in intake.reported.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -271,11 +271,17 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
         (End::Ended(Some(WaitStatus::Exited(_, 0))), Some((verdict, reason, mend)), None) => {
             outcome.verdict = verdict;
             outcome.mend = mend;
-            reason
+            printable(&reason)
         }
         (End::Ended(status), _, None) => format!("the trial ended without a verdict ({status:?})"),
     };
     outcome
+}
+
+/// Without what could do something to a terminal: a server may print anything.
+fn printable(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars().map(|c| if harmless(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 /// Pid 1 of the trial's namespaces, where it has them: starts the trial, reaps what it leaves,
