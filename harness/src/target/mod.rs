@@ -2,6 +2,7 @@
 //! user's own binary are the same here.
 
 mod build;
+mod check;
 mod client;
 mod listening;
 mod log;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
 
+pub use check::TargetError;
 pub use client::{Client, Ending, Reply};
 pub use preset::{PresetError, presets};
 pub use server::Server;
