@@ -117,6 +117,26 @@ impl Client {
         self.transfer(t, &[], Some(exchange))
     }
 
+    /// The end of an exchange whose request was sent before, if it is there already.
+    pub(super) fn arrived(&mut self, exchange: &Exchange) -> Result<Option<Reply>> {
+        let stream = match &mut self.stream {
+            Ok(stream) => stream,
+            Err(errno) => return Ok(Some(Reply::NoConnection(*errno))),
+        };
+        let end = receive(stream, &mut self.received)?;
+        Ok(match (exchange.judge(&self.received, end.is_some()), end) {
+            (Progress::Whole(length), _) => {
+                self.last = self.received.drain(..length).collect();
+                Some(Reply::Whole)
+            }
+            (Progress::Wrong(why), _) => Some(Reply::Wrong(why)),
+            (Progress::More, Some(reset)) => {
+                Some(Reply::Closed { received: self.received.len(), reset })
+            }
+            (Progress::More, None) => None,
+        })
+    }
+
     /// Sends bytes, all of them unless the server ends the connection or takes no more; false
     /// then.
     pub fn send(&mut self, t: &Trial, bytes: &[u8]) -> Result<bool> {
@@ -222,6 +242,11 @@ impl Client {
     /// What the last whole reply says of the thread that made it, in a field of an HTTP reply.
     pub fn replier(&self, field: &str) -> Option<String> {
         crate::dialect::field(&self.last, field)
+    }
+
+    /// Whether no reply came yet.
+    pub fn is_fresh(&self) -> bool {
+        self.last.is_empty()
     }
 
     /// The client's own address, for TCP.

@@ -2,10 +2,12 @@
 //! user's own binary are the same here.
 
 mod client;
+mod crowd;
 mod listening;
 mod log;
 mod preset;
 mod server;
+mod shortage;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ use crate::dialect::Dialect;
 pub use client::{Client, Ending, Reply};
 pub use preset::{PresetError, presets};
 pub use server::Server;
+pub use shortage::Shortage;
 pub use tasks::{Sum, Tasks};
 
 /// A server under test, as data.
@@ -35,6 +38,9 @@ pub struct Target {
     pub dialect: Dialect,
     /// How many workers it is told to have, or is said to have.
     pub workers: usize,
+    /// How many connections it holds at once, if that is limited and known: more than those have to
+    /// wait, or are refused.
+    pub connections: Option<usize>,
     /// The signal that ends it in order.
     pub stop: SignalName,
     /// The signal that makes it read its configuration anew, if it has one.
@@ -168,6 +174,7 @@ impl Target {
             start: Start::Command(Command { argv, ..Command::default() }),
             dialect,
             workers,
+            connections: None,
             stop: SignalName(Signal::SIGTERM),
             reload: None,
             version: String::new(),

@@ -44,10 +44,21 @@ enum Control {
 pub struct Idleness {
     /// The CPUs that it wanted: 1.0 is a thread that never sleeps.
     pub cpus: f64,
+    /// The CPUs that it got.
+    pub used_cpus: f64,
     /// How often its threads were woken, in a second.
     pub wakeups_per_second: f64,
     /// The lines that it logged, in a second.
     pub lines_per_second: f64,
+}
+
+impl Idleness {
+    /// Whether a thread ran all the time, or would have if it had been let. A server that is woken
+    /// again and again on a busy machine wants much and uses little; one that spins gets its share
+    /// of the CPUs, however many others want them.
+    pub fn spins(&self) -> bool {
+        self.cpus > 0.5 && self.used_cpus > 0.05
+    }
 }
 
 impl Trial {
@@ -60,13 +71,7 @@ impl Trial {
     /// Starts a server, and returns when it listens. One that does not come so far is the suite's
     /// own failure: nothing can be said of it.
     pub fn start(&mut self, target: Target) -> Result<Server> {
-        let (address, control) = match &target.start {
-            Start::Running { address, pid } => {
-                (address.clone(), Control::Running { pid: pid.map(Pid::from_raw) })
-            }
-            Start::Command(command) => start(self, &target, command)?,
-        };
-        let server = Server { target, address, control, nonce: Cell::new(1) };
+        let server = self.listening(target)?;
         if let Some(preparation) = server.target.dialect.preparation() {
             let reply = server.connect(self)?.ask(self, &preparation)?;
             if reply != super::Reply::Whole {
@@ -74,6 +79,17 @@ impl Trial {
             }
         }
         Ok(server)
+    }
+
+    /// The same, with nothing asked of the server yet.
+    pub fn listening(&mut self, target: Target) -> Result<Server> {
+        let (address, control) = match &target.start {
+            Start::Running { address, pid } => {
+                (address.clone(), Control::Running { pid: pid.map(Pid::from_raw) })
+            }
+            Start::Command(command) => start(self, &target, command)?,
+        };
+        Ok(Server { target, address, control, nonce: Cell::new(1) })
     }
 }
 
@@ -348,12 +364,27 @@ impl Server {
     /// includes the time in which it waits for one: a busy machine hides no busy loop, and a
     /// server that is woken now and then is not taken for one.
     pub fn idleness(&self) -> Result<Idleness> {
+        self.idleness_over(WINDOW)
+    }
+
+    /// Whether it spins: a window after the other, and in none of them does it rest.
+    pub fn spins(&self) -> Result<bool> {
+        for _ in 0..3 {
+            if !self.idleness_over(WINDOW / 5)?.spins() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn idleness_over(&self, window: Duration) -> Result<Idleness> {
         let (before, lines, start) = (self.so_far()?, self.lines(), Instant::now());
-        watch::let_pass(WINDOW)?;
+        watch::let_pass(window)?;
         let seconds = start.elapsed().as_secs_f64();
         let done = self.so_far()?.since(&before);
         Ok(Idleness {
             cpus: done.wanted_cpu.as_secs_f64() / seconds,
+            used_cpus: done.used_cpu.as_secs_f64() / seconds,
             wakeups_per_second: done.wakeups() as f64 / seconds,
             lines_per_second: (self.lines() - lines) as f64 / seconds,
         })

@@ -26,6 +26,8 @@ struct Member {
 pub struct Sum {
     /// For how long they wanted a CPU, all together.
     pub wanted_cpu: Duration,
+    /// For how long they had one.
+    pub used_cpu: Duration,
     /// How often each was woken, by its thread id.
     pub wakeups: BTreeMap<i32, u64>,
 }
@@ -38,6 +40,7 @@ impl Sum {
         let before = |tid| earlier.wakeups.get(tid).copied().unwrap_or(0);
         Sum {
             wanted_cpu: self.wanted_cpu.saturating_sub(earlier.wanted_cpu),
+            used_cpu: self.used_cpu.saturating_sub(earlier.used_cpu),
             wakeups: self
                 .wakeups
                 .iter()
@@ -124,12 +127,15 @@ impl Tasks {
     pub fn so_far(&self) -> Result<Sum> {
         let mut sum = Sum::default();
         for member in &self.members {
-            let (Ok(wanted), Ok(switches)) =
-                (member.task.wanted_cpu(), member.task.voluntary_switches())
-            else {
+            let (Ok(wanted), Ok(used), Ok(switches)) = (
+                member.task.wanted_cpu(),
+                member.task.used_cpu(),
+                member.task.voluntary_switches(),
+            ) else {
                 continue;
             };
             sum.wanted_cpu += wanted;
+            sum.used_cpu += used;
             sum.wakeups.insert(member.tid.as_raw(), switches.ok_or_else(wakeups_hidden)?);
         }
         Ok(sum)
