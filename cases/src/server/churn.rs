@@ -27,12 +27,16 @@ fn fd_reuse(t: &mut Trial) -> Result {
             && let Some((mut client, exchange)) = open.pop_front()
         {
             let reply = client.reply(t, &exchange)?;
-            check!(t, reply == Reply::Whole, "each request gets its own reply");
             // Every other client is the first to end its connection.
-            if number % 2 == 0 {
-                let ended = client.ending(t)? != Ending::Open;
-                check!(t, ended, "the server ends the connection, as it was asked to");
-            }
+            let stays = number % 2 == 0
+                && reply == Reply::Whole
+                && client.ending(t)? == Ending::Open;
+            let fate = (reply, if stays { Ending::Open } else { Ending::Closed });
+            check!(
+                t,
+                fate == (Reply::Whole, Ending::Closed),
+                "each request gets its own reply, and its connection the end that it asked for"
+            );
         }
     }
     Ok(())

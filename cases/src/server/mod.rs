@@ -3,12 +3,28 @@
 //! `/proc` shows of its processes.
 
 mod accept;
+mod backlog;
 mod base;
 mod churn;
+mod close;
+mod halfclose;
+mod hup;
+mod idle;
+mod leak;
+mod model;
 mod partial;
 mod pipeline;
+mod reload;
+mod shutdown;
+mod slow;
 mod start;
 mod wakeup;
+mod write;
 
 /// The case that every server must pass before any other is tried on it.
 pub const GATE: &str = "server.base.round_trip";
+
+/// So many bytes of text without an end of line, for protocols that have lines.
+fn text(length: usize) -> Vec<u8> {
+    (b'a'..=b'w').cycle().take(length).collect()
+}

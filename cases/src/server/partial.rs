@@ -39,7 +39,7 @@ fn send_in_pieces(
     for end in cuts.iter().copied().chain([bytes.len()]) {
         client.send(t, &bytes[sent..end])?;
         sent = end;
-        if sent < bytes.len() && !server.has_read(t, client)? {
+        if sent < bytes.len() && !server.comes_to_read(t, client)? {
             return Err(Stop::Unobservable("it does not read a part of a request".to_owned()));
         }
     }

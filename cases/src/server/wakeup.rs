@@ -65,12 +65,14 @@ fn first_byte_while_busy(t: &mut Trial) -> Result {
         client.send(t, &work.request)?;
         clients.push((client, work.clone()));
     }
+    let mut worst = 0;
     for _ in 0..20 {
         clients[0].1 = server.small()?;
         let (end, passed_over) = others_before_the_first(t, &server, &mut clients)?;
         check!(t, end == Reply::Whole, "each request is answered");
-        check!(t, passed_over <= 100, "how often another client was served before the quiet one");
+        worst = worst.max(passed_over);
     }
+    check!(t, worst <= 100, "how often another client was served before the quiet one");
     Ok(())
 }
 
@@ -88,7 +90,7 @@ fn others_before_the_first(
         client.send(t, &exchange.request)?;
         let silence = (0, Reply::Silence { received: 0 });
         let (next, reply) = server.first_reply(t, clients)?.unwrap_or(silence);
-        if next == 0 || reply != Reply::Whole || served[next] > 1000 {
+        if next == 0 || reply != Reply::Whole || served[next] > 100 {
             return Ok((reply, served.into_iter().max().unwrap_or(0)));
         }
         served[next] += 1;

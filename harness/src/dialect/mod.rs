@@ -216,6 +216,29 @@ impl Dialect {
         }
     }
 
+    /// What makes the server keep bytes for as long as it runs, and what asks for them afterwards,
+    /// on whatever connection. Nothing for a protocol without a memory.
+    pub fn keep(&self, bytes: &[u8]) -> Option<(Vec<u8>, Exchange)> {
+        match self {
+            Dialect::Resp => Some((
+                [b"*3\r\n$3\r\nSET\r\n$4\r\nkept\r\n" as &[u8], &bulk(bytes)].concat(),
+                Exchange::exact("*2\r\n$3\r\nGET\r\n$4\r\nkept\r\n", bulk(bytes)),
+            )),
+            Dialect::Memcached => {
+                let length = bytes.len();
+                let value = format!("VALUE kept 0 {length}\r\n");
+                Some((
+                    [format!("set kept 0 0 {length}\r\n").as_bytes(), bytes, b"\r\n"].concat(),
+                    Exchange::exact(
+                        "get kept\r\n",
+                        [value.as_bytes(), bytes, b"\r\nEND\r\n"].concat(),
+                    ),
+                ))
+            }
+            Dialect::Http(_) | Dialect::Echo | Dialect::Script(_) => None,
+        }
+    }
+
     /// How binding it is that a client which has shut down its sending direction still gets its
     /// reply. A protocol without a word for "this was the last request" has only that.
     pub fn ends_by_half_close(&self) -> bool {

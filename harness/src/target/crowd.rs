@@ -15,6 +15,19 @@ use crate::trial::{Result, Trial};
 const GLANCE: u16 = 10;
 
 impl Server {
+    /// Clients whose connections were complete at once: so many, or fewer if the queue of a
+    /// listener that nobody serves has no room for more.
+    pub fn queue_up(&self, wanted: usize) -> Result<Vec<Client>> {
+        let mut clients = Vec::new();
+        while clients.len() < wanted {
+            match self.knock()? {
+                Some(client) => clients.push(client),
+                None => break,
+            }
+        }
+        Ok(clients)
+    }
+
     /// `wanted`, or as many connections as the server holds at once if those are fewer: a client
     /// beyond them waits for another one to leave, and that is no fault.
     pub fn at_most(&self, wanted: usize) -> usize {
@@ -49,7 +62,7 @@ impl Server {
         let mut patience = t.patience();
         while patience.lasts() {
             for (index, (client, exchange)) in clients.iter_mut().enumerate() {
-                match client.arrived(exchange)? {
+                match client.look(exchange)? {
                     Some(reply) if is_refused(client, &reply) => {
                         *client = self.connect(t)?;
                         client.send(t, &exchange.request)?;
@@ -72,7 +85,7 @@ impl Server {
     /// Whether the server comes to have read all that a client sent: nothing of it is left in its
     /// socket. For TCP as `/proc/net/tcp` tells it, for `AF_UNIX` by `SIOCOUTQ`, which counts what
     /// the receiver has not read.
-    pub fn has_read(&self, t: &Trial, client: &Client) -> Result<bool> {
+    pub fn comes_to_read(&self, t: &Trial, client: &Client) -> Result<bool> {
         let Some(socket) = client.socket() else { return Ok(false) };
         let Some(own) = client.local_address() else {
             return t.eventually(|| Ok(net::unacked(socket)? == 0));

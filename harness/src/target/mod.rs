@@ -7,7 +7,6 @@ mod listening;
 mod log;
 mod preset;
 mod server;
-mod shortage;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -23,8 +22,7 @@ use crate::dialect::Dialect;
 
 pub use client::{Client, Ending, Reply};
 pub use preset::{PresetError, presets};
-pub use server::Server;
-pub use shortage::Shortage;
+pub use server::{Server, Shortage};
 pub use tasks::{Sum, Tasks};
 
 /// A server under test, as data.

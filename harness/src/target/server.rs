@@ -1,6 +1,10 @@
 //! A server while it runs.
 
+mod held;
+mod shortage;
+
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +15,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
+
+pub use shortage::Shortage;
 
 use super::log::Log;
 use super::{Address, Client, Command, Places, Start, Sum, Target, Tasks, listening};
@@ -44,21 +50,10 @@ enum Control {
 pub struct Idleness {
     /// The CPUs that it wanted: 1.0 is a thread that never sleeps.
     pub cpus: f64,
-    /// The CPUs that it got.
-    pub used_cpus: f64,
     /// How often its threads were woken, in a second.
     pub wakeups_per_second: f64,
     /// The lines that it logged, in a second.
     pub lines_per_second: f64,
-}
-
-impl Idleness {
-    /// Whether a thread ran all the time, or would have if it had been let. A server that is woken
-    /// again and again on a busy machine wants much and uses little; one that spins gets its share
-    /// of the CPUs, however many others want them.
-    pub fn spins(&self) -> bool {
-        self.cpus > 0.5 && self.used_cpus > 0.05
-    }
 }
 
 impl Trial {
@@ -83,6 +78,11 @@ impl Trial {
 
     /// The same, with nothing asked of the server yet.
     pub fn listening(&mut self, target: Target) -> Result<Server> {
+        if !std::path::Path::new("/proc/self").exists() {
+            return Err(Stop::Unobservable(
+                "there is no /proc to watch a server through".to_owned(),
+            ));
+        }
         let (address, control) = match &target.start {
             Start::Running { address, pid } => {
                 (address.clone(), Control::Running { pid: pid.map(Pid::from_raw) })
@@ -332,15 +332,37 @@ impl Server {
     /// The process that holds the server's end of a client's connection; nothing if nobody has
     /// accepted it.
     pub fn holder(&self, client: &Client) -> Result<Option<Pid>> {
-        let Some(address) = client.local_address() else {
-            return Err(Stop::Unsupported(
-                "who holds a connection is seen over TCP only".to_owned(),
-            ));
+        Ok(self.holders(std::slice::from_ref(client))?.pop().flatten())
+    }
+
+    /// The processes that hold the server's ends of these connections; nothing for one that nobody
+    /// has accepted. Of several processes that hold one, the first.
+    pub fn holders(&self, clients: &[Client]) -> Result<Vec<Option<Pid>>> {
+        let entries = listening::tcp()?;
+        let inodes: BTreeMap<_, _> =
+            entries.iter().map(|entry| (entry.remote_address, entry.inode)).collect();
+        let mut holders = BTreeMap::new();
+        for pid in self.processes()?.into_iter().rev() {
+            holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
+        }
+        let holder = |client: &Client| {
+            let address = client.local_address().ok_or_else(|| {
+                Stop::Unsupported("who holds a connection is seen over TCP only".to_owned())
+            })?;
+            Ok(inodes.get(&address).and_then(|inode| holders.get(inode)).copied())
         };
-        let entry = listening::tcp()?.into_iter().find(|entry| entry.remote_address == address);
-        let Some(entry) = entry else { return Ok(None) };
-        let mut processes = self.processes()?.into_iter();
-        Ok(processes.find(|pid| listening::sockets_of(*pid).contains(&entry.inode)))
+        clients.iter().map(holder).collect()
+    }
+
+    /// The bytes of a client that wait in the server's kernel to be read (`rx_queue` of
+    /// `/proc/net/tcp`, proc_pid_net(5)).
+    pub fn unread(&self, client: &Client) -> Result<usize> {
+        let address = client.local_address();
+        let entries = listening::tcp()?;
+        let entry = entries.iter().find(|entry| Some(entry.remote_address) == address);
+        entry.map(|entry| entry.rx_queue as usize).ok_or_else(|| {
+            Stop::Unobservable("/proc/net/tcp does not show the server's end here".to_owned())
+        })
     }
 
     /// Whether all of its threads come to sleep: it has nothing to do, and does nothing. A server
@@ -364,27 +386,12 @@ impl Server {
     /// includes the time in which it waits for one: a busy machine hides no busy loop, and a
     /// server that is woken now and then is not taken for one.
     pub fn idleness(&self) -> Result<Idleness> {
-        self.idleness_over(WINDOW)
-    }
-
-    /// Whether it spins: a window after the other, and in none of them does it rest.
-    pub fn spins(&self) -> Result<bool> {
-        for _ in 0..3 {
-            if !self.idleness_over(WINDOW / 5)?.spins() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn idleness_over(&self, window: Duration) -> Result<Idleness> {
         let (before, lines, start) = (self.so_far()?, self.lines(), Instant::now());
-        watch::let_pass(window)?;
+        watch::let_pass(WINDOW)?;
         let seconds = start.elapsed().as_secs_f64();
         let done = self.so_far()?.since(&before);
         Ok(Idleness {
             cpus: done.wanted_cpu.as_secs_f64() / seconds,
-            used_cpus: done.used_cpu.as_secs_f64() / seconds,
             wakeups_per_second: done.wakeups() as f64 / seconds,
             lines_per_second: (self.lines() - lines) as f64 / seconds,
         })
@@ -435,24 +442,6 @@ impl Server {
             kill(pid, Signal::SIGCONT)?;
         }
         Ok(())
-    }
-
-    /// Lets each of its processes open `more` descriptors and no further one; to be undone by
-    /// [`Server::set_descriptor_limits`] with what this returns.
-    pub fn leave_descriptors(&self, more: u64) -> Result<Vec<(Pid, u64)>> {
-        let mut limits = Vec::new();
-        for pid in self.own_processes("lower its limit of descriptors")? {
-            let open = watch::Task::of_process(pid).open_descriptors()?;
-            let highest = open.last().copied().unwrap_or(2).unsigned_abs();
-            limits.push((pid, u64::from(highest) + 1 + more));
-        }
-        self.set_descriptor_limits(&limits)
-    }
-
-    /// Sets the limits of descriptors of its processes, and returns what they were.
-    pub fn set_descriptor_limits(&self, limits: &[(Pid, u64)]) -> Result<Vec<(Pid, u64)>> {
-        let set = |(pid, limit): &(Pid, u64)| Ok((*pid, process::limit_descriptors(*pid, *limit)?));
-        limits.iter().map(set).collect()
     }
 
     /// The process that takes signals for all of them: the one that was started, or if that has

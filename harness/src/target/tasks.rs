@@ -26,8 +26,6 @@ struct Member {
 pub struct Sum {
     /// For how long they wanted a CPU, all together.
     pub wanted_cpu: Duration,
-    /// For how long they had one.
-    pub used_cpu: Duration,
     /// How often each was woken, by its thread id.
     pub wakeups: BTreeMap<i32, u64>,
 }
@@ -40,7 +38,6 @@ impl Sum {
         let before = |tid| earlier.wakeups.get(tid).copied().unwrap_or(0);
         Sum {
             wanted_cpu: self.wanted_cpu.saturating_sub(earlier.wanted_cpu),
-            used_cpu: self.used_cpu.saturating_sub(earlier.used_cpu),
             wakeups: self
                 .wakeups
                 .iter()
@@ -93,11 +90,42 @@ impl Tasks {
         self.members.iter().map(|member| (member.pid, member.tid))
     }
 
+    /// Those whose name begins with `prefix`, sorted by name (`/proc/PID/task/TID/comm`, at most
+    /// 15 bytes). A thread that is gone has none.
+    pub fn named(&self, prefix: &str) -> Result<Tasks> {
+        let named = |member: &&Member| {
+            let name = member.task.name().ok().filter(|name| name.starts_with(prefix));
+            name.map(|name| (name.len(), name))
+        };
+        let mut members: Vec<_> =
+            self.members.iter().filter(|member| named(member).is_some()).cloned().collect();
+        members.sort_by_cached_key(|member| named(&member));
+        Ok(Tasks { members })
+    }
+
+    /// Those that are not of this process.
+    #[must_use]
+    pub fn without(&self, process: Pid) -> Tasks {
+        let others = self.members.iter().filter(|member| member.pid != process);
+        Tasks { members: others.cloned().collect() }
+    }
+
     /// Those that sleep in `call` at this moment.
     pub fn in_call(&self, call: Call) -> Result<Tasks> {
         let mut members = Vec::new();
         for member in &self.members {
             if asleep_in(&member.task, call)? {
+                members.push(member.clone());
+            }
+        }
+        Ok(Tasks { members })
+    }
+
+    /// Those that are not asleep at this moment.
+    pub fn awake(&self) -> Result<Tasks> {
+        let mut members = Vec::new();
+        for member in &self.members {
+            if !asleep(&member.task)? {
                 members.push(member.clone());
             }
         }
@@ -127,15 +155,12 @@ impl Tasks {
     pub fn so_far(&self) -> Result<Sum> {
         let mut sum = Sum::default();
         for member in &self.members {
-            let (Ok(wanted), Ok(used), Ok(switches)) = (
-                member.task.wanted_cpu(),
-                member.task.used_cpu(),
-                member.task.voluntary_switches(),
-            ) else {
+            let (Ok(wanted), Ok(switches)) =
+                (member.task.wanted_cpu(), member.task.voluntary_switches())
+            else {
                 continue;
             };
             sum.wanted_cpu += wanted;
-            sum.used_cpu += used;
             sum.wakeups.insert(member.tid.as_raw(), switches.ok_or_else(wakeups_hidden)?);
         }
         Ok(sum)

@@ -6,8 +6,9 @@
 
 use nix::unistd::Pid;
 
-use super::{Client, Ending, Server};
+use super::{Client, Server};
 use crate::sys::process;
+use crate::target::Ending;
 use crate::trial::{Result, Stop, Trial};
 use crate::watch::Task;
 
@@ -27,7 +28,7 @@ impl Server {
     /// Returns when a process has none left, or has ended of it. Ends the trial as `unobservable`
     /// if that does not come about: a server cannot fail at what does not happen to it.
     pub fn run_out_of_descriptors(&self, t: &Trial) -> Result<Shortage> {
-        let limits = self.leave_descriptors(1)?;
+        let limits = self.leave_one_descriptor()?;
         // A thread that sleeps in accept holds a descriptor already, which nothing shows: each has
         // to come back for the next.
         for _ in 0..2 * self.workers() {
@@ -38,7 +39,7 @@ impl Server {
             }
         }
         let room: usize = self.processes()?.into_iter().filter_map(free_descriptors).sum();
-        let clients = self.crowd(t, room + WAITING)?;
+        let clients = self.queue_up(room + WAITING)?;
         let suffers = |(pid, _): &(Pid, u64)| free_descriptors(*pid).is_none_or(|free| free == 0);
         if t.eventually(|| Ok(limits.iter().any(suffers)))? {
             Ok(Shortage { clients, limits })
@@ -59,6 +60,23 @@ impl Server {
             processes.map(|pid| (pid, known(pid).map_or(first, |(_, limit)| *limit))).collect();
         self.set_descriptor_limits(&limits)?;
         Ok(())
+    }
+
+    /// Lets each of its processes open one more descriptor, and returns what the limits were.
+    fn leave_one_descriptor(&self) -> Result<Vec<(Pid, u64)>> {
+        let mut limits = Vec::new();
+        for pid in self.own_processes("lower its limit of descriptors")? {
+            let open = Task::of_process(pid).open_descriptors()?;
+            let highest = open.last().copied().unwrap_or(2).unsigned_abs();
+            limits.push((pid, u64::from(highest) + 2));
+        }
+        self.set_descriptor_limits(&limits)
+    }
+
+    /// Sets the limits of descriptors of its processes, and returns what they were.
+    fn set_descriptor_limits(&self, limits: &[(Pid, u64)]) -> Result<Vec<(Pid, u64)>> {
+        let set = |(pid, limit): &(Pid, u64)| Ok((*pid, process::limit_descriptors(*pid, *limit)?));
+        limits.iter().map(set).collect()
     }
 }
 
