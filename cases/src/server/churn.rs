@@ -28,9 +28,8 @@ fn fd_reuse(t: &mut Trial) -> Result {
         {
             let reply = client.reply(t, &exchange)?;
             // Every other client is the first to end its connection.
-            let stays = number % 2 == 0
-                && reply == Reply::Whole
-                && client.ending(t)? == Ending::Open;
+            let stays =
+                number % 2 == 0 && reply == Reply::Whole && client.ending(t)? == Ending::Open;
             let fate = (reply, if stays { Ending::Open } else { Ending::Closed });
             check!(
                 t,

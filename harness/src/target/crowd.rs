@@ -110,6 +110,8 @@ impl Server {
             }
             Ok(processes.is_empty())
         })?;
+        // A zombie still has its number, and the next server may find that in a file of this one.
+        self.exit_status()?;
         if let Address::Unix(path) = self.address() {
             std::fs::remove_file(path)?;
         }
