@@ -6,6 +6,8 @@ mod body;
 mod exchange;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use exchange::{Exchange, Phase, Wants};
 pub(crate) use request::Request;
