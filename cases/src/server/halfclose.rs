@@ -19,11 +19,15 @@ use harness::prelude::*;
 fn reply_delivered(t: &mut Trial) -> Result {
     let server = t.server()?;
     let exchange = server.request(Wish::Big, false).or_else(|_| server.small())?;
-    let mut client = server.connect(t)?;
+    let mut client = server.connect_narrow(t)?;
+    client.send(t, &exchange.request)?;
+    client.half_close()?;
+    // It has sent what the client's kernel takes, and knows of the half-close.
+    server.settles(t)?;
 
     check!(
         t,
-        client.ask_last(t, &exchange)? == Reply::Whole,
+        client.reply(t, &exchange)? == Reply::Whole,
         "the reply to the last request of a client that listens on"
     );
     Ok(())

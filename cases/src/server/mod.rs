@@ -2,17 +2,23 @@
 //! the models that they are built by. A case sees a server from outside: what it sends, and what
 //! `/proc` shows of its processes.
 
+mod accept;
 mod backlog;
 mod base;
+mod churn;
 mod close;
 mod halfclose;
 mod hup;
 mod idle;
 mod leak;
 mod model;
+mod partial;
+mod pipeline;
 mod reload;
 mod shutdown;
 mod slow;
+mod start;
+mod wakeup;
 mod write;
 
 /// The case that every server must pass before any other is tried on it.

@@ -16,7 +16,7 @@ use super::text;
 /// For how long a slow request computes: the longest is tried if a shorter one was over before
 /// the machine came to serve others.
 const SLOW: [Duration; 3] =
-    [Duration::from_millis(200), Duration::from_millis(600), Duration::from_secs(2)];
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1500)];
 
 /// How many of `count` clients that come while one request computes are answered before it is: the
 /// most of several rounds, with longer and longer requests, until `enough` were.

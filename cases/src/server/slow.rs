@@ -30,6 +30,7 @@ fn others_are_served(t: &Trial, server: &Server) -> Result<Reply> {
     except = [
         ("blocking_acceptors", "each worker serves one client to its end"),
         ("blocking_acceptors_forked", "each worker serves one client to its end"),
+        ("half_sync_half_reactor", "a worker waits for the rest of a request, and for its client"),
         ("prefork_shared_epoll", "each worker serves one client to its end"),
     ],
     strength = Must
@@ -63,6 +64,7 @@ fn reader_isolated(t: &mut Trial) -> Result {
     except = [
         ("blocking_acceptors", "each worker serves one client to its end"),
         ("blocking_acceptors_forked", "each worker serves one client to its end"),
+        ("half_sync_half_reactor", "a worker waits for the rest of a request, and for its client"),
         ("prefork_shared_epoll", "each worker serves one client to its end"),
     ],
     strength = Must
