@@ -2,10 +2,10 @@
 //!
 //! Every model drives the same [`Exchange`]; only who waits for the bytes differs.
 
-mod body;
+pub(crate) mod body;
 mod exchange;
-mod request;
-mod response;
+pub(crate) mod request;
+pub(crate) mod response;
 
 pub(crate) use exchange::{Exchange, Phase, Wants};
 pub(crate) use request::Request;
