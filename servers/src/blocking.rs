@@ -21,17 +21,22 @@ pub(crate) fn serve(stream: Stream, limits: Limits, stopping: &AtomicBool) {
     // Whoever takes output now and then has this long for each part of it.
     let _ = connection.stream().limit_send(limits.idle);
     let mut limit = Duration::ZERO;
-    let mut stops = false;
+    let mut ends_by = None;
     loop {
-        if !stops && stopping.load(Ordering::SeqCst) {
-            stops = true;
+        if ends_by.is_none() && stopping.load(Ordering::SeqCst) {
+            ends_by = Some(Instant::now() + stop::LIMIT);
             connection.exchange.finish();
             // A request may have arrived already.
-            let _ = connection.receive(MsgFlags::MSG_DONTWAIT);
+            if connection.exchange.wants() == Wants::Read {
+                let _ = connection.receive(MsgFlags::MSG_DONTWAIT);
+            }
             connection.leave(Instant::now() + stop::LAST_CHANCE);
         }
         let wants = connection.exchange.wants();
         let now = Instant::now();
+        if ends_by.is_some_and(|by| by <= now) {
+            return;
+        }
         connection.keep_time(now);
         if connection.deadline().is_some_and(|deadline| deadline <= now) {
             connection.exchange.expire();

@@ -107,10 +107,13 @@ impl Connection {
                 }
                 Wants::Process | Wants::Response => return Turn::Process,
                 Wants::Close => return Turn::Close,
-                Wants::Read | Wants::Linger if !reads => return Turn::Read,
-                Wants::Read => self.receive(MsgFlags::empty()),
-                Wants::Linger => {
-                    self.end();
+                Wants::Read | Wants::Linger => {
+                    if wants == Wants::Linger {
+                        self.end();
+                    }
+                    if !reads {
+                        return Turn::Read;
+                    }
                     self.receive(MsgFlags::empty())
                 }
                 Wants::Write => self.send(),

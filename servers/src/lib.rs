@@ -21,6 +21,7 @@ mod pool;
 mod processes;
 mod queue;
 mod reactor;
+mod roster;
 mod socket;
 mod stop;
 #[allow(unsafe_code, reason = "the only module that may talk to the kernel without a safe wrapper")]

@@ -143,7 +143,8 @@ impl Pool {
         }
         held.keep_time(Instant::now());
         let interest = match held.exchange.wants() {
-            Wants::Write => EpollFlags::EPOLLOUT,
+            // A request that waits in our own input is reported by nobody: room for its reply is.
+            Wants::Write | Wants::Process => EpollFlags::EPOLLOUT,
             _ => EpollFlags::EPOLLIN,
         };
         let _ = self.epoll.modify(held.stream(), &mut armed(number, interest));

@@ -25,6 +25,9 @@ use crate::sys;
 /// The length of the accept queue that is asked for; `net.core.somaxconn` may cut it.
 pub(crate) const BACKLOG: i32 = 4096;
 
+/// How long a listener rests when descriptors have run out.
+pub(crate) const REST: Duration = Duration::from_millis(100);
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {

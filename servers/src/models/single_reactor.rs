@@ -39,9 +39,28 @@ pub(super) fn run(
     settings: Settings,
     stop: &Stop,
 ) -> io::Result<()> {
+    run_registered(register(listener, interest, settings, stop)?, listener, stop)
+}
+
+/// The first half of [`run`]: an epoll instance that watches for connections.
+pub(super) fn register(
+    listener: &Arc<Listener>,
+    interest: EpollFlags,
+    settings: Settings,
+    stop: &Stop,
+) -> io::Result<Reactor> {
     let mut reactor = Reactor::new(Trigger::Level, settings.limits)?;
     reactor.listen(listener, interest)?;
     reactor.watch(stop, EpollFlags::EPOLLIN)?;
+    Ok(reactor)
+}
+
+/// The second half.
+pub(super) fn run_registered(
+    mut reactor: Reactor,
+    listener: &Arc<Listener>,
+    stop: &Stop,
+) -> io::Result<()> {
     let mut events = Events::new();
     while !reactor.is_done() {
         for event in reactor.wait(&mut events)? {
