@@ -158,7 +158,10 @@ mod tests {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n",
         false
     )]
-    #[case::interim("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", false)]
+    #[case::interim(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+        false
+    )]
     #[case::close("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", true)]
     #[case::old("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", true)]
     fn a_reply_ends_where_it_ends_however_it_comes(#[case] text: &str, #[case] is_last: bool) {
@@ -180,8 +183,14 @@ mod tests {
     #[case("HTTP/1.1 503 Busy\r\n\r\n", Failure::Status(503))]
     #[case("HTTP/1.1 404 No\r\n\r\n", Failure::Status(404))]
     #[case("+PONG\r\n", Failure::Garbage("a head out of form"))]
-    #[case("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Failure::Garbage("a length that is no number"))]
-    #[case("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Failure::Garbage("a body out of form"))]
+    #[case(
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        Failure::Garbage("a length that is no number")
+    )]
+    #[case(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        Failure::Garbage("a body out of form")
+    )]
     fn what_is_no_success_is_a_failure(#[case] text: &str, #[case] failure: Failure) {
         assert_eq!(read(text.as_bytes(), text.len()).unwrap_err(), failure);
     }

@@ -124,9 +124,8 @@ impl Slot {
         flags: EpollFlags,
         ears: &mut impl Listen,
     ) -> Result<Progress, Failure> {
-        let hung_up = flags.intersects(
-            EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR,
-        );
+        let hung_up =
+            flags.intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
         match self.phase {
             // The server closes a connection that it keeps no longer.
             Phase::Idle if hung_up => self.socket = None,
@@ -202,9 +201,7 @@ impl Slot {
                 self.filled -= used;
                 Ok(Progress::Waits)
             }
-            Step::Whole(used) if used < self.filled => {
-                Err(Failure::Garbage("more than a reply"))
-            }
+            Step::Whole(used) if used < self.filled => Err(Failure::Garbage("more than a reply")),
             Step::Whole(_) => {
                 ears.whole(self.intended);
                 self.filled = 0;
