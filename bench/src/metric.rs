@@ -63,6 +63,14 @@ pub const METRICS: &[Metric] = &[
         is_main: false,
         is_drawn: false,
     },
+    cpu(Kind::Latency, "CPU time per request at a fixed rate (µs)"),
+    switches(Kind::Latency, round::WAKEUPS, "wakeups", "wakeups per request at a fixed rate"),
+    switches(
+        Kind::Latency,
+        round::SWITCHES,
+        "switches",
+        "context switches per request at a fixed rate",
+    ),
 ];
 
 const fn rate(kind: Kind, title: &'static str) -> Metric {

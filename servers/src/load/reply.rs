@@ -41,6 +41,11 @@ impl Reply {
         Reply { part: Part::Head, is_last: false, body: Vec::new() }
     }
 
+    /// Waits for a reply on a new connection.
+    pub(super) fn restart(&mut self) {
+        self.part = Part::Head;
+    }
+
     /// Goes through the bytes that are there. `full` says that the input cannot grow. `field` is
     /// told the value of the field of that name.
     pub(super) fn step(

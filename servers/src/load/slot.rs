@@ -102,7 +102,7 @@ impl Slot {
             self.send(aim)?;
             return Ok(false);
         }
-        self.reply = Reply::new();
+        self.reply.restart();
         self.socket = Some(open(aim)?);
         // On loopback the connection is made by now, or soon: most often this is all there is to
         // wait for. What is ready at the registration is reported.
