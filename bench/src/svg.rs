@@ -17,25 +17,17 @@ const MARGIN: f64 = 24.0;
 const LEAST_REACH: f64 = 1.25;
 /// And at most so far: what lies beyond is drawn at its end, and told in figures.
 const MOST_REACH: f64 = 64.0;
-/// Where the axis may have marks.
-const MARKS: [f64; 17] = [
-    1.0 / 64.0,
-    1.0 / 32.0,
-    1.0 / 16.0,
-    0.125,
-    0.25,
-    0.5,
-    0.8,
-    0.9,
-    1.0,
-    1.1,
-    1.25,
-    2.0,
-    4.0,
-    8.0,
-    16.0,
-    32.0,
-    64.0,
+/// Where the axis may have marks beside 1: these and the ones over them. From which reach on and
+/// up to which, as there is room for some.
+const MARKS: [(f64, f64, f64); 8] = [
+    (1.1, 1.0, 1.6),
+    (1.25, 1.0, 3.0),
+    (2.0, 1.0, 16.0),
+    (4.0, 3.0, 64.0),
+    (8.0, 6.0, 64.0),
+    (16.0, 12.0, 64.0),
+    (32.0, 30.0, 64.0),
+    (64.0, 60.0, 64.0),
 ];
 
 /// The picture, whole.
@@ -89,13 +81,18 @@ fn panel(out: &mut String, report: &Report, metric: &Metric, top: f64) -> f64 {
     text(out, PLOT.1, top + 14.0, "end", "fill=\"#555555\"", way);
     let (first, last) = (top + 24.0, top + 24.0 + LINE * figures.len() as f64);
     for mark in axis.marks() {
-        let (x, color) = (axis.place(mark), if mark == 1.0 { "#555555" } else { "#dddddd" });
-        let _ = writeln!(
+        line(out, axis.place(mark), (first, last), "#dddddd");
+        let words = label(mark);
+        text(
             out,
-            "<line x1=\"{x:.1}\" y1=\"{first}\" x2=\"{x:.1}\" y2=\"{last}\" stroke=\"{color}\"/>"
+            axis.place(mark),
+            last + 15.0,
+            "middle",
+            "font-size=\"11\" fill=\"#555555\"",
+            &words,
         );
-        text(out, x, last + 15.0, "middle", "font-size=\"11\" fill=\"#555555\"", &label(mark));
     }
+    line(out, axis.place(1.0), (first, last), "#555555");
     for (number, (name, figure)) in figures.iter().enumerate() {
         let y = first + LINE * (number as f64 + 0.5);
         text(out, MARGIN, y + 4.0, "start", "", name);
@@ -139,6 +136,13 @@ fn interval(out: &mut String, axis: &Axis, ratio: Ratio, better: Better, y: f64)
     dot(out, axis.place(ratio.mean), y, color);
 }
 
+fn line(out: &mut String, x: f64, (top, bottom): (f64, f64), color: &str) {
+    let _ = writeln!(
+        out,
+        "<line x1=\"{x:.1}\" y1=\"{top}\" x2=\"{x:.1}\" y2=\"{bottom}\" stroke=\"{color}\"/>"
+    );
+}
+
 fn dot(out: &mut String, x: f64, y: f64, color: &str) {
     let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y}\" r=\"4\" fill=\"{color}\"/>");
 }
@@ -169,26 +173,20 @@ impl Axis {
         PLOT.0 + (PLOT.1 - PLOT.0) * f64::midpoint(part, 1.0)
     }
 
-    /// Marks that the axis reaches and that have room: near 1 there are more than far from it.
-    fn marks(&self) -> impl Iterator<Item = f64> {
-        let is_fine = |mark: f64| [0.8, 0.9, 1.1, 1.25].contains(&mark);
-        let is_rough = |mark: f64| [0.5, 1.0, 2.0].contains(&mark);
-        let reach = self.reach;
-        MARKS.into_iter().filter(move |mark| {
-            let reached = *mark <= reach && *mark >= 1.0 / reach;
-            let fits = match reach {
-                _ if reach < 1.6 => true,
-                _ if reach < 3.0 => *mark != 0.9 && *mark != 1.1,
-                _ => !is_fine(*mark) && (reach < 16.0 || !is_rough(*mark) || *mark == 1.0),
-            };
-            reached && fits
-        })
+    /// The marks that the axis reaches, from left to right.
+    fn marks(&self) -> Vec<f64> {
+        let fits = |(mark, from, to): &(f64, f64, f64)| {
+            (*from..=*to).contains(&self.reach) && *mark <= self.reach
+        };
+        let above: Vec<f64> = MARKS.iter().filter(|it| fits(it)).map(|(mark, ..)| *mark).collect();
+        let below = above.iter().rev().map(|mark| 1.0 / mark);
+        below.chain([1.0]).chain(above.iter().copied()).collect()
     }
 }
 
-/// `1/8` below a quarter, else the number.
+/// `1/8` up to a half, else the number.
 fn label(mark: f64) -> String {
-    if mark < 0.4 { format!("1/{:.0}", 1.0 / mark) } else { format!("{mark}") }
+    if mark < 0.6 { format!("1/{:.0}", 1.0 / mark) } else { grouped(mark, 2) }
 }
 
 /// For the text of an element.
@@ -207,14 +205,15 @@ mod tests {
         assert!((axis.place(1.0) - f64::midpoint(PLOT.0, PLOT.1)).abs() < 1e-9);
         assert!(axis.place(0.05) > PLOT.0 && axis.place(3.0) < PLOT.1);
         assert!((axis.place(1e-9) - PLOT.0).abs() < 1e-9, "what lies beyond is at the end");
-        assert!(axis.marks().all(|mark| axis.place(mark) >= PLOT.0));
+        assert!(axis.marks().iter().all(|mark| axis.place(*mark) >= PLOT.0));
     }
 
     #[test]
     fn every_axis_has_marks_beside_1() {
-        for reach in [1.25, 1.5, 2.0, 2.9, 3.0, 5.0, 15.0, 17.0, 64.0] {
-            let marks: Vec<f64> = Axis { reach }.marks().collect();
-            assert!(marks.contains(&1.0) && marks.len() >= 3, "{reach}: {marks:?}");
+        for reach in [1.3, 1.5, 2.0, 2.9, 3.0, 5.0, 15.0, 17.0, 64.0] {
+            let marks = Axis { reach }.marks();
+            assert!(marks.contains(&1.0) && (3..=11).contains(&marks.len()), "{reach}: {marks:?}");
+            assert!(marks.is_sorted(), "{marks:?}");
         }
     }
 

@@ -129,9 +129,8 @@ impl Slot {
         match self.phase {
             // The server closes a connection that it keeps no longer.
             Phase::Idle if hung_up => self.socket = None,
-            Phase::Idle => {}
             Phase::Sending => self.send(aim)?,
-            Phase::Receiving | Phase::Ending => {}
+            Phase::Idle | Phase::Receiving | Phase::Ending => {}
         }
         match self.phase {
             Phase::Receiving | Phase::Ending => self.receive(aim, hung_up, ears),
