@@ -64,10 +64,14 @@ pub(crate) fn execute(
     }
     let cancel = Cancel::on_signals()?;
     let items = assignment.items();
-    let total = items.len();
+    let gate = catalogue::find(cases::server::GATE).filter(|_| !assignment.targets.is_empty());
+    // The gate is tried whether or not it was selected.
+    let selected = |gate: &&Case| assignment.cases.iter().any(|case| case.id == gate.id);
+    let gates = gate.filter(|gate| !selected(gate)).map_or(0, |_| assignment.targets.len());
+    let total = items.len() + gates;
     let plan = Plan {
         items,
-        gate: catalogue::find(cases::server::GATE).filter(|_| !assignment.targets.is_empty()),
+        gate,
         jobs,
         attempts: arguments.attempts,
         repeat: if arguments.until_unexpected && arguments.repeat == 1 {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use cases::models::REFERENCE;
 use harness::dialect::Dialect;
 use harness::suggest::did_you_mean;
-use harness::target::{Start, Target};
+use harness::target::{Start, Target, TargetError};
 
 use crate::Failure;
 use crate::arguments::{self, Targets};
@@ -16,6 +16,13 @@ pub(crate) fn server(arguments: &arguments::Server, screen: &Screen) -> Result<u
     let selection = &arguments.selection;
     let cases = select(selection, Kind::Server).map_err(Failure::usage)?;
     let targets = targets(&arguments.targets).map_err(Failure::usage)?;
+    for target in &targets {
+        target.check().map_err(|error| match error {
+            // The server could not be judged, and nothing is wrong with the arguments.
+            TargetError::Unreachable(..) => Failure::from(error),
+            error => Failure::usage(error),
+        })?;
+    }
     let assignment = Assignment { cases, targets: &targets, whole: selection.is_whole() };
     execute(&assignment, &arguments.execution, screen)
 }

@@ -77,6 +77,16 @@ pub fn bind_to(socket: &OwnedFd, port: u16) -> Result {
     Ok(bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, port))?)
 }
 
+/// Sets a sysctl of this network namespace: `core/somaxconn` is `net.core.somaxconn`. For cases
+/// that need [`crate::need::Need::PrivateNet`]; the trial is skipped where it may not be set.
+pub fn set_sysctl(name: &str, value: usize) -> Result {
+    let path = format!("/proc/sys/net/{name}");
+    std::fs::write(&path, value.to_string()).map_err(|error| Stop::Skipped {
+        reason: format!("{path} cannot be set: {error}"),
+        mend: String::new(),
+    })
+}
+
 /// The port to which a socket is bound.
 pub fn port_of(socket: impl AsFd) -> Result<u16> {
     use std::os::fd::AsRawFd;

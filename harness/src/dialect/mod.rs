@@ -62,6 +62,16 @@ impl Wish<'_> {
             Wish::Work(_) => "a reply that takes a while",
         }
     }
+
+    /// Where a dialect whose author can say so says how to ask for it.
+    fn key(self) -> &'static str {
+        match self {
+            Wish::Small(_) => "small",
+            Wish::Big => "big",
+            Wish::Payload(_) => "echo",
+            Wish::Work(_) => "work",
+        }
+    }
 }
 
 /// Why a dialect cannot be used.
@@ -138,6 +148,12 @@ fn exactly(reply: &[u8], received: &[u8]) -> Progress {
     }
 }
 
+impl From<Http> for Dialect {
+    fn from(http: Http) -> Dialect {
+        Dialect::Http(http)
+    }
+}
+
 impl Dialect {
     /// HTTP/1.1, with a server of which nothing is known but that it answers `GET /`.
     pub fn http() -> Dialect {
@@ -196,7 +212,16 @@ impl Dialect {
         };
         let close = if last { " and the end of the connection" } else { "" };
         exchange.ok_or_else(|| {
-            format!("its dialect ({}) has no way to ask for {}{close}", self.word(), wish.words())
+            let lacks = match self {
+                Dialect::Http(_) => format!(": it does not name its `{}`", wish.key()),
+                Dialect::Script(script) => {
+                    let key = if script.has(wish) { "last" } else { wish.key() };
+                    format!(": it does not name its `{key}`")
+                }
+                Dialect::Resp | Dialect::Memcached | Dialect::Echo => String::new(),
+            };
+            let (word, what) = (self.word(), wish.words());
+            format!("its dialect ({word}) has no way to ask for {what}{close}{lacks}")
         })
     }
 
@@ -212,6 +237,29 @@ impl Dialect {
                 [format!("set big 0 0 {}\r\n", part.len()).as_bytes(), &part, b"\r\n"].concat(),
                 "STORED\r\n",
             )),
+            Dialect::Http(_) | Dialect::Echo | Dialect::Script(_) => None,
+        }
+    }
+
+    /// What makes the server keep bytes for as long as it runs, and what asks for them afterwards,
+    /// on whatever connection. Nothing for a protocol without a memory.
+    pub fn keep(&self, bytes: &[u8]) -> Option<(Vec<u8>, Exchange)> {
+        match self {
+            Dialect::Resp => Some((
+                [b"*3\r\n$3\r\nSET\r\n$4\r\nkept\r\n" as &[u8], &bulk(bytes)].concat(),
+                Exchange::exact("*2\r\n$3\r\nGET\r\n$4\r\nkept\r\n", bulk(bytes)),
+            )),
+            Dialect::Memcached => {
+                let length = bytes.len();
+                let value = format!("VALUE kept 0 {length}\r\n");
+                Some((
+                    [format!("set kept 0 0 {length}\r\n").as_bytes(), bytes, b"\r\n"].concat(),
+                    Exchange::exact(
+                        "get kept\r\n",
+                        [value.as_bytes(), bytes, b"\r\nEND\r\n"].concat(),
+                    ),
+                ))
+            }
             Dialect::Http(_) | Dialect::Echo | Dialect::Script(_) => None,
         }
     }
@@ -333,6 +381,8 @@ mod tests {
 
     #[test]
     fn what_a_protocol_does_not_have_is_said() {
+        let refusal = Dialect::http().exchange(Wish::Big, false).unwrap_err();
+        assert!(refusal.ends_with("a reply of some MiB: it does not name its `big`"), "{refusal}");
         let refusal = Dialect::Echo.exchange(Wish::Work(Duration::from_secs(1)), false);
         assert_eq!(
             refusal.unwrap_err(),

@@ -44,6 +44,8 @@ const PROCESSES: u64 = 2048;
 pub(super) fn serve() -> ! {
     // Not by `std::io::stdin()`: its lock, held here for life, would be inherited by the trials.
     let Ok(stdin) = process::adopt(0) else { process::exit_now(1) };
+    // What the user's shell left open is not for servers to inherit.
+    let _ = process::keep_from_programs(3);
     let mut orders = BufReader::new(File::from(stdin)).lines();
     let mut stdout = std::io::stdout();
     let folder = std::env::temp_dir().join(format!("ioconform-{}", nix::unistd::getpid()));
@@ -243,7 +245,7 @@ fn end_everything(init: Pid) {
 
 fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
     let mut outcome = failed("");
-    outcome.evidence.output = String::from_utf8_lossy(&intake.printed).into_owned();
+    outcome.evidence.output = printable(&String::from_utf8_lossy(&intake.printed));
     let mut ended = None;
     let mut garbage = None;
     for line in intake.reported.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -269,11 +271,17 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
         (End::Ended(Some(WaitStatus::Exited(_, 0))), Some((verdict, reason, mend)), None) => {
             outcome.verdict = verdict;
             outcome.mend = mend;
-            reason
+            printable(&reason)
         }
         (End::Ended(status), _, None) => format!("the trial ended without a verdict ({status:?})"),
     };
     outcome
+}
+
+/// Without what could do something to a terminal: a server may print anything.
+fn printable(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars().map(|c| if harmless(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 /// Pid 1 of the trial's namespaces, where it has them: starts the trial, reaps what it leaves,

@@ -1,5 +1,7 @@
 //! A client that waits for as long as the machine needs, and tells how an exchange ended.
 
+mod steps;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -109,28 +111,41 @@ impl Client {
 
     /// Sends a request and waits for its reply.
     pub fn ask(&mut self, t: &Trial, exchange: &Exchange) -> Result<Reply> {
-        self.transfer(t, &exchange.request, Some(exchange))
+        self.transfer(t, &exchange.request, Some(exchange), false)
+    }
+
+    /// Sends a request, shuts down the sending direction behind its last byte (shutdown(2)), and
+    /// waits for the reply.
+    pub fn ask_last(&mut self, t: &Trial, exchange: &Exchange) -> Result<Reply> {
+        self.transfer(t, &exchange.request, Some(exchange), true)
     }
 
     /// Waits for the reply to a request that was sent before.
     pub fn reply(&mut self, t: &Trial, exchange: &Exchange) -> Result<Reply> {
-        self.transfer(t, &[], Some(exchange))
+        self.transfer(t, &[], Some(exchange), false)
     }
 
     /// Sends bytes, all of them unless the server ends the connection or takes no more; false
     /// then.
     pub fn send(&mut self, t: &Trial, bytes: &[u8]) -> Result<bool> {
-        Ok(self.transfer(t, bytes, None)? == Reply::Whole)
+        Ok(self.transfer(t, bytes, None, false)? == Reply::Whole)
     }
 
-    /// Sends and receives until the exchange is decided, or without one until all is sent.
-    fn transfer(&mut self, t: &Trial, send: &[u8], exchange: Option<&Exchange>) -> Result<Reply> {
+    /// Sends and receives until the exchange is decided, or without one until all is sent. With
+    /// `finish` the sending direction is shut down when all is sent.
+    fn transfer(
+        &mut self,
+        t: &Trial,
+        send: &[u8],
+        exchange: Option<&Exchange>,
+        finish: bool,
+    ) -> Result<Reply> {
         let stream = match &mut self.stream {
             Ok(stream) => stream,
             Err(errno) => return Ok(Reply::NoConnection(*errno)),
         };
         let (mut sent, mut patience) = (0, t.patience());
-        let mut end = None;
+        let (mut end, mut finish) = (None, finish);
         loop {
             if let Some(exchange) = exchange {
                 match exchange.judge(&self.received, end.is_some()) {
@@ -163,6 +178,11 @@ impl Client {
                     Err(_) if exchange.is_some() => sent = send.len(),
                     Err(_) => return Ok(Reply::Closed { received, reset: true }),
                 }
+            }
+            if finish && sent == send.len() {
+                finish = false;
+                // A server that has reset the connection is past being told.
+                let _ = stream.shutdown(Shutdown::Write);
             }
             if exchange.is_some()
                 && ready.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR)
@@ -232,6 +252,11 @@ impl Client {
         }
     }
 
+    /// The bytes that have come and were not taken from the kernel yet (`FIONREAD`).
+    pub fn unread(&self) -> Result<usize> {
+        self.stream.as_ref().map_or(Ok(0), crate::net::unread)
+    }
+
     /// The connection's socket; nothing if it could not be made.
     pub fn socket(&self) -> Option<BorrowedFd<'_>> {
         self.stream.as_ref().ok().map(AsFd::as_fd)
@@ -277,23 +302,13 @@ fn open(
     address: &Address,
     buffer: Option<usize>,
 ) -> Result<std::result::Result<Stream, Errno>> {
-    let family = match address {
-        Address::Tcp(SocketAddr::V4(_)) => AddressFamily::Inet,
-        Address::Tcp(SocketAddr::V6(_)) => AddressFamily::Inet6,
-        Address::Unix(_) => AddressFamily::Unix,
-    };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let fd = socket(family, SockType::Stream, flags, None)?;
+    let fd = nonblocking_socket(address)?;
     if let Some(bytes) = buffer {
         setsockopt(&fd, sockopt::RcvBuf, &bytes)?;
     }
     let mut patience = t.patience();
     let outcome = loop {
-        let outcome = match address {
-            Address::Tcp(address) => connect(fd.as_raw_fd(), &SockaddrStorage::from(*address)),
-            Address::Unix(path) => connect(fd.as_raw_fd(), &UnixAddr::new(path)?),
-        };
-        match outcome {
+        match begin(&fd, address) {
             // A full queue of an AF_UNIX listener (unix(7)): there is nothing to wait for but time.
             Err(Errno::EAGAIN) if patience.lasts() => {
                 nix::sched::sched_yield()?;
@@ -310,12 +325,36 @@ fn open(
         }
         Err(errno) => return Ok(Err(errno)),
     }
+    Ok(Ok(stream(fd, address)?))
+}
+
+/// A socket for connections to `address`.
+fn nonblocking_socket(address: &Address) -> Result<OwnedFd> {
+    let family = match address {
+        Address::Tcp(SocketAddr::V4(_)) => AddressFamily::Inet,
+        Address::Tcp(SocketAddr::V6(_)) => AddressFamily::Inet6,
+        Address::Unix(_) => AddressFamily::Unix,
+    };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    Ok(socket(family, SockType::Stream, flags, None)?)
+}
+
+/// Begins to connect (connect(2)).
+fn begin(fd: &OwnedFd, address: &Address) -> nix::Result<()> {
+    match address {
+        Address::Tcp(address) => connect(fd.as_raw_fd(), &SockaddrStorage::from(*address)),
+        Address::Unix(path) => connect(fd.as_raw_fd(), &UnixAddr::new(path)?),
+    }
+}
+
+/// A complete connection as a stream.
+fn stream(fd: OwnedFd, address: &Address) -> Result<Stream> {
     if let Address::Tcp(_) = address {
         let stream = TcpStream::from(fd);
         stream.set_nodelay(true)?;
-        return Ok(Ok(Stream::Tcp(stream)));
+        return Ok(Stream::Tcp(stream));
     }
-    Ok(Ok(Stream::Unix(UnixStream::from(fd))))
+    Ok(Stream::Unix(UnixStream::from(fd)))
 }
 
 /// Waits for the end of a nonblocking connect (connect(2), EINPROGRESS); its error, if any.

@@ -1,6 +1,8 @@
 //! A server under test: any command, or one that already runs. A reference server, nginx and a
 //! user's own binary are the same here.
 
+mod build;
+mod check;
 mod client;
 mod listening;
 mod log;
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
 
+pub use check::TargetError;
 pub use client::{Client, Ending, Reply};
 pub use preset::{PresetError, presets};
 pub use server::Server;

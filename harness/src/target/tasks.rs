@@ -90,11 +90,42 @@ impl Tasks {
         self.members.iter().map(|member| (member.pid, member.tid))
     }
 
+    /// Those whose name begins with `prefix`, sorted by name (`/proc/PID/task/TID/comm`, at most
+    /// 15 bytes). A thread that is gone has none.
+    pub fn named(&self, prefix: &str) -> Result<Tasks> {
+        let named = |member: &&Member| {
+            let name = member.task.name().ok().filter(|name| name.starts_with(prefix));
+            name.map(|name| (name.len(), name))
+        };
+        let mut members: Vec<_> =
+            self.members.iter().filter(|member| named(member).is_some()).cloned().collect();
+        members.sort_by_cached_key(|member| named(&member));
+        Ok(Tasks { members })
+    }
+
+    /// Those that are not of this process.
+    #[must_use]
+    pub fn without(&self, process: Pid) -> Tasks {
+        let others = self.members.iter().filter(|member| member.pid != process);
+        Tasks { members: others.cloned().collect() }
+    }
+
     /// Those that sleep in `call` at this moment.
     pub fn in_call(&self, call: Call) -> Result<Tasks> {
         let mut members = Vec::new();
         for member in &self.members {
             if asleep_in(&member.task, call)? {
+                members.push(member.clone());
+            }
+        }
+        Ok(Tasks { members })
+    }
+
+    /// Those that are not asleep at this moment.
+    pub fn awake(&self) -> Result<Tasks> {
+        let mut members = Vec::new();
+        for member in &self.members {
+            if !asleep(&member.task)? {
                 members.push(member.clone());
             }
         }

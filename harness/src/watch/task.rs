@@ -75,6 +75,11 @@ impl Task {
         state.map(State).ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
     }
 
+    /// Its name.
+    pub fn name(&self) -> std::io::Result<String> {
+        Ok(self.read("comm")?.trim_end().to_owned())
+    }
+
     /// Whether it has ended and waits to be reaped, or is gone.
     pub fn is_zombie(&self) -> bool {
         self.state().map_or(true, |state| matches!(state, State('Z' | 'X')))

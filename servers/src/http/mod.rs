@@ -2,11 +2,14 @@
 //!
 //! Every model drives the same [`Exchange`]; only who waits for the bytes differs.
 
-pub(crate) mod body;
+mod body;
 mod exchange;
-pub(crate) mod request;
-pub(crate) mod response;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use body::Progress;
 pub(crate) use exchange::{Exchange, Phase, Wants};
-pub(crate) use request::Request;
+pub(crate) use request::{Framing, Request};
 pub(crate) use response::Response;

@@ -1,8 +1,7 @@
 //! Where a reply ends, and what it says that matters to the client (RFC 9112, section 6).
 
 use super::Failure;
-use crate::http::body::Progress;
-use crate::http::request::Framing;
+use crate::http::{Framing, Progress};
 
 /// The header fields of one reply.
 const MOST_FIELDS: usize = 64;

@@ -1,0 +1,55 @@
+//! A server with nothing to do should do nothing: its threads sleep in the kernel until somebody
+//! sends something. A wait whose time-out has become 0, a descriptor that is always ready and
+//! never read, or a timer that is always due make it turn in circles instead, and nobody notices
+//! but the machine's other users. What shows it is the CPU that its threads want, and how often
+//! they are woken.
+
+use harness::prelude::*;
+
+/// How many clients are connected, and ask for nothing.
+const CLIENTS: usize = 32;
+
+/// A server with clients that ask for nothing.
+fn idle_server(t: &mut Trial) -> Result<(Server, Vec<Client>)> {
+    let server = t.server()?;
+    let mut clients = server.crowd(t, CLIENTS)?;
+    check!(t, clients[0].ask(t, &server.small()?)? == Reply::Whole, "the first client is served");
+    Ok((server, clients))
+}
+
+/// With clients that ask for nothing, no thread spins.
+#[case(
+    man = ["epoll_wait(2)"],
+    incident = [
+        "redis 175a9e319: a timer of its event loop",
+        "libuv 51a22f60d",
+        "haproxy b4734c2bd: an error of a connect that was reported for ever",
+    ],
+    except = [("nonblocking_spin", "asking again and again is all that it does")],
+    strength = Must
+)]
+fn quiet(t: &mut Trial) -> Result {
+    let (server, _clients) = idle_server(t)?;
+
+    let idleness = server.rest()?;
+    check!(t, idleness.cpus < 0.5, "CPUs that it wants with {CLIENTS} idle clients");
+    Ok(())
+}
+
+/// With clients that ask for nothing, its threads are woken no more than 20 times a second each.
+#[case(
+    man = ["epoll_wait(2)"],
+    incident = ["redis 175a9e319", "libuv 51a22f60d"],
+    strength = Should
+)]
+fn few_wakeups(t: &mut Trial) -> Result {
+    let (server, _clients) = idle_server(t)?;
+    server.settles(t)?;
+
+    let idleness = server.idleness()?;
+    let threads = server.tasks()?.len();
+    let each = idleness.wakeups_per_second / threads.max(1) as f64;
+    t.measure("wakeups per second and thread", each)?;
+    check!(t, each <= 20.0, "wakeups per second of each of {threads} threads, on average");
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! What a server holds, and whether it comes to rest.
+
+use std::collections::BTreeSet;
+
+use procfs::net::{TcpNetEntry, TcpState};
+
+use super::{Address, Client, Idleness, Server, listening};
+use crate::dialect::Exchange;
+use crate::trial::{Result, Stop, Trial};
+use crate::watch;
+
+/// How many windows a server has to come to rest.
+const WINDOWS: usize = 4;
+
+impl Idleness {
+    /// Whether a thread spins. One that never sleeps wants a whole CPU, however busy the machine
+    /// is; a timer, even one of 10 Hz on a machine where each turn is waited for, wants a small
+    /// part of one.
+    pub fn spins(&self) -> bool {
+        self.cpus > 0.5
+    }
+}
+
+impl Server {
+    /// What it does when it is through with what it was asked for: the first of some windows in
+    /// which nothing of it spins, or else the calmest.
+    pub fn rest(&self) -> Result<Idleness> {
+        let mut calmest = self.idleness()?;
+        for _ in 1..WINDOWS {
+            if !calmest.spins() {
+                break;
+            }
+            let next = self.idleness()?;
+            if next.cpus < calmest.cpus {
+                calmest = next;
+            }
+        }
+        Ok(calmest)
+    }
+
+    /// Ends the trial as `unobservable` if the server spins even now, when nobody has asked it for
+    /// anything: of such a server nothing is learned by what makes others spin.
+    pub fn must_rest_by_nature(&self) -> Result {
+        if self.rest()?.spins() {
+            return Err(Stop::Unobservable(
+                "it spins even with nobody to serve: server.idle.quiet is about that".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A client whose connection was complete at once; nothing if its listener's queue has no
+    /// room for one more (listen(2)).
+    pub fn knock(&self) -> Result<Option<Client>> {
+        Client::knock(&self.address)
+    }
+
+    /// How many TCP connections its processes hold at its address, in whatever state (tcp(7)).
+    pub fn connections(&self) -> Result<usize> {
+        let Address::Tcp(address) = &self.address else { return Ok(0) };
+        let held: BTreeSet<u64> =
+            self.processes()?.into_iter().flat_map(listening::sockets_of).collect();
+        let is_one = |entry: &TcpNetEntry| {
+            entry.state != TcpState::Listen
+                && entry.local_address.port() == address.port()
+                && held.contains(&entry.inode)
+        };
+        Ok(listening::tcp()?.iter().filter(|entry| is_one(entry)).count())
+    }
+
+    /// Whether a process of it has accepted a client's connection and has read all that came on
+    /// it. Ends the trial as `unsupported` over `AF_UNIX`, where that is not seen.
+    pub fn has_read(&self, client: &Client) -> Result<bool> {
+        let remote = client.local_address();
+        let accepted = self.holder(client)?.is_some();
+        let is_it = |entry: &TcpNetEntry| Some(entry.remote_address) == remote;
+        Ok(accepted && listening::tcp()?.iter().any(|e| is_it(e) && e.rx_queue == 0))
+    }
+
+    /// How many descriptors the process has open that takes signals for all of them.
+    pub fn leader_descriptors(&self) -> Result<usize> {
+        Ok(watch::Task::of_process(self.leader()?).open_descriptors()?.len())
+    }
+
+    /// Makes it reload, and waits until it has woken up to that, has no more processes than before,
+    /// and sleeps again.
+    pub fn reload_and_settle(&self, t: &mut Trial) -> Result {
+        let count = self.processes()?.len();
+        let leader = watch::Task::of_process(self.leader()?);
+        let before = leader.voluntary_switches()?;
+        self.reload()?;
+        t.eventually(|| Ok(leader.voluntary_switches()? != before))?;
+        t.eventually(|| Ok(self.processes()?.len() <= count))?;
+        self.settles(t)?;
+        Ok(())
+    }
+
+    /// What makes the server keep bytes, and what asks for them afterwards. Ends the trial as
+    /// `unsupported` if its protocol has no memory.
+    pub fn keep(&self, bytes: &[u8]) -> Result<(Vec<u8>, Exchange)> {
+        self.target.dialect.keep(bytes).ok_or_else(|| {
+            Stop::Unsupported(format!(
+                "its dialect ({}) has no way to store something",
+                self.target.dialect.word()
+            ))
+        })
+    }
+}
