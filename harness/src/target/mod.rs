@@ -10,6 +10,7 @@ mod log;
 mod preset;
 mod server;
 mod tasks;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +28,7 @@ pub use client::{Client, Ending, Reply};
 pub use preset::{PresetError, presets};
 pub use server::{Server, Shortage};
 pub use tasks::{Sum, Tasks};
+pub use usage::{Spent, Switches, Usage};
 
 /// A server under test, as data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
