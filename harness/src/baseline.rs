@@ -283,6 +283,26 @@ mod tests {
         assert_eq!(baseline.entries[0].is_about(&system), about);
     }
 
+    #[rstest]
+    #[case("", Some("nginx"), true)]
+    #[case("", None, true)]
+    #[case("target='nginx'", Some("nginx"), true)]
+    #[case("target='ng*'", Some("nginx"), true)]
+    #[case("target='nginx'", Some("redis"), false)]
+    #[case("target='nginx'", None, false)]
+    fn an_entry_may_speak_of_one_server(
+        #[case] line: &str,
+        #[case] target: Option<&str>,
+        #[case] accepted: bool,
+    ) {
+        let text = format!("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nreason='r'\n{line}");
+        let baseline = Baseline::parse("b.toml", &text, &IDS).unwrap();
+        let mut record = record("poll.b", Verdict::Deviates);
+        record.target = target.map(str::to_owned);
+        baseline.apply(&System::here(), &mut record);
+        assert_eq!(record.expected, accepted);
+    }
+
     fn record(id: &str, verdict: Verdict) -> Record {
         let id = Box::leak(id.to_owned().into_boxed_str());
         let case = crate::case::Case { id, ..crate::case::BLANK };

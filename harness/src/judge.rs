@@ -216,6 +216,33 @@ mod tests {
     }
 
     #[rstest]
+    #[case::plain(Strength::Must, "nginx", Verdict::Conforms, true)]
+    #[case::must(Strength::Must, "nginx", Verdict::Deviates, false)]
+    #[case::should(Strength::Should, "nginx", Verdict::Deviates, true)]
+    #[case::cannot_be_asked_for(Strength::Must, "nginx", Verdict::Unsupported, true)]
+    #[case::blocked(Strength::Must, "nginx", Verdict::Blocked, true)]
+    #[case::error(Strength::Should, "nginx", Verdict::Error, false)]
+    #[case::a_model_that_cannot(Strength::Must, "one_thread", Verdict::Deviates, true)]
+    #[case::a_model_that_should_not_be_able_to(
+        Strength::Must,
+        "one_thread",
+        Verdict::Conforms,
+        false
+    )]
+    fn a_server_is_held_to_what_it_must_do(
+        #[case] strength: Strength,
+        #[case] target: &str,
+        #[case] verdict: Verdict,
+        #[case] expected: bool,
+    ) {
+        let except = &[crate::case::Except { model: "one_thread", why: "it has one thread" }];
+        let case = Case { strength, except, ..crate::case::BLANK };
+        let record = Judge::here().record(&case, Some(target), Ok(outcome(verdict, ""))).unwrap();
+        assert_eq!(record.expected, expected, "{record:?}");
+        assert_eq!(record.name(), format!("{target}/a.b"));
+    }
+
+    #[rstest]
     #[case(false, "", true)]
     #[case(false, "sysctl", true)]
     #[case(true, "", true)]

@@ -104,6 +104,9 @@ impl Pool {
         let now = Instant::now();
         let mut members = self.members();
         let tick = members.ends_by.map(|_| now + TICK);
+        if members.connections.is_empty() {
+            members.due = None;
+        }
         if members.due.is_none_or(|due| now < due) {
             return [members.due, tick].into_iter().flatten().min();
         }
@@ -143,7 +146,8 @@ impl Pool {
         }
         held.keep_time(Instant::now());
         let interest = match held.exchange.wants() {
-            Wants::Write => EpollFlags::EPOLLOUT,
+            // A request that waits in our own input is reported by nobody: room for its reply is.
+            Wants::Write | Wants::Process => EpollFlags::EPOLLOUT,
             _ => EpollFlags::EPOLLIN,
         };
         let _ = self.epoll.modify(held.stream(), &mut armed(number, interest));

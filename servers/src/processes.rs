@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::{Pid, getppid};
+use nix::unistd::{Pid, alarm, getppid, pipe2};
 
 use crate::socket::Listener;
 use crate::{stop, sys};
@@ -21,9 +26,13 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// What the workers get beyond their own limit before they are killed.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// What a worker does with its listener. It drops the pipe once the next worker may be forked.
+type Work<'a> = dyn Fn(Arc<Listener>, OwnedFd) -> io::Result<()> + 'a;
+
 /// The master: it sleeps in `rt_sigtimedwait`, for a request to stop or for a dead child.
 struct Master<'a> {
-    work: &'a dyn Fn() -> io::Result<()>,
+    listeners: Vec<Listener>,
+    work: &'a Work<'a>,
     /// The workers: their numbers and when they were started.
     workers: BTreeMap<Pid, (usize, Instant)>,
     /// Workers to be started, and when.
@@ -32,49 +41,97 @@ struct Master<'a> {
 
 /// Forks `count` workers, which run `work` with SIGTERM and SIGINT blocked, and keeps their number
 /// until one of the two comes. Then all of them get SIGTERM, as often as it takes; what waits in
-/// the queue of `listener` is theirs, and when the queue is empty nobody gets in any more. Fails
-/// if the first workers cannot be forked.
+/// the queue of a listener is theirs, and when the queue is empty nobody gets in any more.
+///
+/// The workers share the one listener, or have one each: those of the others are closed in a
+/// worker. All stay open in the master, so that a queue outlives a worker. Fails if the first
+/// workers cannot be forked.
 pub(crate) fn supervise(
-    listener: &Listener,
+    listeners: Vec<Listener>,
     count: usize,
-    work: &dyn Fn() -> io::Result<()>,
+    work: &dyn Fn(Arc<Listener>) -> io::Result<()>,
+) -> io::Result<()> {
+    supervise_in_order(listeners, count, &|listener, pipe| {
+        drop(pipe);
+        work(listener)
+    })
+}
+
+/// The same, for workers that must get somewhere one after the other: each is forked when the one
+/// before has dropped its pipe, or has died.
+pub(crate) fn supervise_in_order(
+    listeners: Vec<Listener>,
+    count: usize,
+    work: &Work,
 ) -> io::Result<()> {
     let before = SigSet::thread_get_mask()?;
     let mut signals = stop::signals();
     signals.add(Signal::SIGCHLD);
     signals.thread_block()?;
-    let mut master = Master { work, workers: BTreeMap::new(), missing: Vec::new() };
+    let mut master = Master { listeners, work, workers: BTreeMap::new(), missing: Vec::new() };
     let result = (0..count).try_for_each(|number| master.fork(number));
     if result.is_ok() {
         master.reign(&signals)?;
     }
-    master.end(&signals, listener)?;
+    master.end(&signals)?;
     before.thread_set_mask()?;
     result
 }
 
+/// For a worker that sleeps where no signalfd can be watched: from now on SIGTERM ends its sleep,
+/// and sets what is returned. The signal may come just before the sleep, so it is followed by an
+/// alarm each second, until the worker has left. SIGINT is left to the master.
+pub(crate) fn interrupted_by_stop() -> io::Result<&'static AtomicBool> {
+    static STOPPING: AtomicBool = AtomicBool::new(false);
+    extern "C" fn stop(_: i32) {
+        STOPPING.store(true, Ordering::SeqCst);
+        alarm::set(1);
+    }
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGALRM] {
+        sys::interrupt_by(signal, stop)?;
+        signals.add(signal);
+    }
+    signals.thread_unblock()?;
+    Ok(&STOPPING)
+}
+
 impl Master<'_> {
-    /// Starts a worker.
+    /// Starts a worker, and waits until the next one may be started.
     fn fork(&mut self, number: usize) -> io::Result<()> {
         let master = Pid::this();
-        let pid = sys::fork(|| {
-            let name = std::ffi::CString::new(format!("worker {number}")).unwrap_or_default();
-            let _ = prctl::set_name(&name);
-            // A master that is killed takes its workers along.
-            let _ = prctl::set_pdeathsig(Signal::SIGTERM);
-            if getppid() != master {
-                return 0;
+        let mut pipe = Some(pipe2(OFlag::O_CLOEXEC)?);
+        let pid = sys::fork(|| match pipe.take().map(|(_, its)| self.live(number, master, its)) {
+            Some(Err(error)) => {
+                eprintln!("error: worker {number}: {error}");
+                1
             }
-            match (self.work)() {
-                Ok(()) => 0,
-                Err(error) => {
-                    eprintln!("error: worker {number}: {error}");
-                    1
-                }
-            }
+            _ => 0,
         })?;
         self.workers.insert(pid, (number, Instant::now()));
+        if let Some((ours, its)) = pipe {
+            // Nothing is written: the pipe hangs up when the worker drops its side, or dies.
+            drop(its);
+            let mut fds = [PollFd::new(ours.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut fds, stop::round_up(stop::LIMIT));
+        }
         Ok(())
+    }
+
+    /// The life of a worker, in its process.
+    fn live(&mut self, number: usize, master: Pid, pipe: OwnedFd) -> io::Result<()> {
+        let name = std::ffi::CString::new(format!("worker {number}")).unwrap_or_default();
+        let _ = prctl::set_name(&name);
+        // A master that is killed takes its workers along.
+        let _ = prctl::set_pdeathsig(Signal::SIGTERM);
+        if getppid() != master {
+            return Ok(());
+        }
+        let listener = {
+            let mut listeners = std::mem::take(&mut self.listeners);
+            listeners.swap_remove(number.min(listeners.len() - 1))
+        };
+        (self.work)(Arc::new(listener), pipe)
     }
 
     /// Keeps the number of workers until a stop is requested.
@@ -111,12 +168,13 @@ impl Master<'_> {
     }
 
     /// Ends the workers: by request, and at last by force.
-    fn end(&mut self, signals: &SigSet, listener: &Listener) -> io::Result<()> {
+    fn end(&mut self, signals: &SigSet) -> io::Result<()> {
         // A worker that sleeps in accept is woken by the signal; one that is about to sleep there
         // does not sleep any more.
-        listener.set_nonblocking()?;
+        for listener in &self.listeners {
+            listener.set_nonblocking()?;
+        }
         let force = Instant::now() + stop::LIMIT + GRACE;
-        let mut open = true;
         while !self.workers.is_empty() {
             let signal = if Instant::now() < force { Signal::SIGTERM } else { Signal::SIGKILL };
             for worker in self.workers.keys() {
@@ -124,9 +182,11 @@ impl Master<'_> {
             }
             sys::wait_signal(signals, Some(AGAIN))?;
             self.reap();
-            if open && !listener.has_waiting() {
-                listener.shut_down();
-                open = false;
+            for listener in &self.listeners {
+                // One that is shut down reports POLLHUP.
+                if !listener.has_waiting() {
+                    listener.shut_down();
+                }
             }
         }
         Ok(())

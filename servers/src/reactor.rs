@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::PollTimeout;
@@ -12,13 +12,11 @@ use nix::sys::socket::SockFlag;
 
 use crate::connection::{Connection, Limits, Reading, Turn};
 use crate::http::{Request, Response, Wants};
-use crate::socket::{Accepted, BACKLOG, Listener, Stream};
+use crate::socket::{Accepted, BACKLOG, Listener, REST, Stream};
 use crate::stop;
 
 /// The connections that are accepted before those that are there get their turn.
-const MOST_ACCEPTED: usize = 64;
-/// How long the listener rests when descriptors have run out.
-const REST: Duration = Duration::from_millis(100);
+pub(crate) const MOST_ACCEPTED: usize = 64;
 /// The reports that one wait takes.
 const MOST_EVENTS: usize = 256;
 
@@ -69,7 +67,7 @@ pub(crate) struct Ticket {
 }
 
 /// Takes a request that is to be processed elsewhere.
-pub(crate) type HandOver = Box<dyn FnMut(Ticket, Request)>;
+pub(crate) type HandOver = Box<dyn FnMut(Ticket, Request) + Send>;
 
 /// A connection, and what epoll is asked to report of it.
 struct Member {
@@ -126,12 +124,27 @@ impl Reactor {
         self.hand_over = Some(hand_over);
     }
 
-    /// Watches for connections: `flags` is `EPOLLIN`, with `EPOLLEXCLUSIVE` or without. The
-    /// listener must not block.
+    /// Watches for connections, if it does not yet: `flags` is `EPOLLIN`, with `EPOLLEXCLUSIVE` or
+    /// without. The listener must not block.
     pub(crate) fn listen(&mut self, listener: &Arc<Listener>, flags: EpollFlags) -> io::Result<()> {
-        self.watch(listener, flags)?;
-        self.listener = Some((listener.clone(), flags));
+        if self.listener.is_none() {
+            self.watch(listener, flags)?;
+            self.listener = Some((listener.clone(), flags));
+        }
         Ok(())
+    }
+
+    /// Leaves connections to others, until the next [`listen`](Self::listen).
+    pub(crate) fn stop_listening(&mut self) {
+        if let Some((listener, _)) = self.listener.take() {
+            let _ = self.epoll.delete(&*listener);
+        }
+        self.rests_until = None;
+    }
+
+    /// Whether the listener rests, because descriptors have run out.
+    pub(crate) fn rests(&self) -> bool {
+        self.rests_until.is_some()
     }
 
     /// The epoll instance, for others to register with.
@@ -139,9 +152,9 @@ impl Reactor {
         self.epoll.clone()
     }
 
-    /// Ends the next wait at `moment` at the latest.
+    /// Ends the next wait at `moment` at the latest: for a reactor without connections of its own.
     pub(crate) fn wake_by(&mut self, moment: Option<Instant>) {
-        self.note(moment);
+        self.due = moment;
     }
 
     /// Watches something else.
@@ -156,7 +169,7 @@ impl Reactor {
     pub(crate) fn wait<'a>(
         &mut self,
         events: &'a mut Events,
-    ) -> io::Result<impl Iterator<Item = Event> + use<'a>> {
+    ) -> io::Result<impl Iterator<Item = Event> + Clone + use<'a>> {
         let next = [self.due, self.rests_until, self.ends_by].into_iter().flatten().min();
         let timeout = next.map_or(PollTimeout::NONE, |next| {
             stop::round_up(next.saturating_duration_since(Instant::now()))
@@ -258,7 +271,8 @@ impl Reactor {
         let wanted = match (self.trigger, member.connection.exchange.wants()) {
             _ if turn == Turn::Close => return self.remove(index),
             (Trigger::Edge, _) => member.interest,
-            (Trigger::Level, Wants::Write) => EpollFlags::EPOLLOUT,
+            // A request that waits in our own input is reported by nobody: room for its reply is.
+            (Trigger::Level, Wants::Write | Wants::Process) => EpollFlags::EPOLLOUT,
             (Trigger::Level, _) => EpollFlags::EPOLLIN,
         };
         // A change makes epoll look anew: what is ready already is reported, edge or not.
@@ -278,6 +292,9 @@ impl Reactor {
     fn remove(&mut self, index: usize) {
         self.members[index] = None;
         self.count -= 1;
+        if self.count == 0 {
+            self.due = None;
+        }
         if self.rests_until.is_some() {
             self.rests_until = Some(Instant::now());
         }

@@ -7,6 +7,7 @@ mod delivery;
 mod eintr;
 mod epoll;
 mod herd;
+mod models;
 mod nonblocking;
 mod poll;
 mod reuseport;

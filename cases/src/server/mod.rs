@@ -4,17 +4,23 @@
 
 use harness::prelude::*;
 
+mod accept;
 mod backlog;
 mod base;
+mod churn;
 mod close;
 mod halfclose;
 mod hup;
 mod idle;
 mod leak;
 mod model;
+mod partial;
+mod pipeline;
 mod reload;
 mod shutdown;
 mod slow;
+mod start;
+mod wakeup;
 mod write;
 
 /// The case that every server must pass before any other is tried on it.

@@ -253,6 +253,16 @@ impl Client {
         }
     }
 
+    /// Whether no reply came yet.
+    pub fn is_fresh(&self) -> bool {
+        self.last.is_empty()
+    }
+
+    /// The bytes that have come and were not taken from the kernel yet (`FIONREAD`).
+    pub fn unread(&self) -> Result<usize> {
+        self.stream.as_ref().map_or(Ok(0), crate::net::unread)
+    }
+
     /// The connection's socket; nothing if it could not be made.
     pub fn socket(&self) -> Option<BorrowedFd<'_>> {
         self.stream.as_ref().ok().map(AsFd::as_fd)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::trial::Result;
-use crate::watch::{Call, State, Task, asleep, asleep_in, wakeups_hidden};
+use crate::watch::{Call, Counts, State, Task, asleep, asleep_in, wakeups_hidden};
 
 /// Every thread of some processes at a moment.
 #[derive(Debug, Clone)]
@@ -90,11 +90,42 @@ impl Tasks {
         self.members.iter().map(|member| (member.pid, member.tid))
     }
 
+    /// Those whose name begins with `prefix`, sorted by name (`/proc/PID/task/TID/comm`, at most
+    /// 15 bytes). A thread that is gone has none.
+    pub fn named(&self, prefix: &str) -> Result<Tasks> {
+        let named = |member: &&Member| {
+            let name = member.task.name().ok().filter(|name| name.starts_with(prefix));
+            name.map(|name| (name.len(), name))
+        };
+        let mut members: Vec<_> =
+            self.members.iter().filter(|member| named(member).is_some()).cloned().collect();
+        members.sort_by_cached_key(|member| named(&member));
+        Ok(Tasks { members })
+    }
+
+    /// Those that are not of this process.
+    #[must_use]
+    pub fn without(&self, process: Pid) -> Tasks {
+        let others = self.members.iter().filter(|member| member.pid != process);
+        Tasks { members: others.cloned().collect() }
+    }
+
     /// Those that sleep in `call` at this moment.
     pub fn in_call(&self, call: Call) -> Result<Tasks> {
         let mut members = Vec::new();
         for member in &self.members {
             if asleep_in(&member.task, call)? {
+                members.push(member.clone());
+            }
+        }
+        Ok(Tasks { members })
+    }
+
+    /// Those that are not asleep at this moment.
+    pub fn awake(&self) -> Result<Tasks> {
+        let mut members = Vec::new();
+        for member in &self.members {
+            if !asleep(&member.task)? {
                 members.push(member.clone());
             }
         }
@@ -133,6 +164,12 @@ impl Tasks {
             sum.wakeups.insert(member.tid.as_raw(), switches.ok_or_else(wakeups_hidden)?);
         }
         Ok(sum)
+    }
+
+    /// How long each has run and how often it gave its CPU away, by thread id.
+    pub(super) fn counts(&self) -> BTreeMap<i32, Counts> {
+        let count = |member: &Member| Some((member.tid.as_raw(), member.task.counts().ok()?));
+        self.members.iter().filter_map(count).collect()
     }
 
     fn switches(&self) -> Vec<Option<u64>> {

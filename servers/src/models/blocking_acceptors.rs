@@ -16,29 +16,26 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::poll::poll;
 use nix::sys::socket::SockFlag;
 
-use crate::socket::{Accepted, Listener};
-use crate::stop::Stop;
+use crate::socket::{Accepted, Listener, REST};
+use crate::stop::{self, Stop};
 use crate::threads::Crew;
 use crate::{Settings, blocking};
 
-/// How long a worker waits when descriptors have run out.
-const REST: Duration = Duration::from_millis(100);
-
 /// Starts the workers, and waits for the request to stop.
 pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
-    let stop = Arc::new(Stop::new()?);
+    let stop = Stop::new()?;
     listener.set_blocking()?;
     let listener = Arc::new(listener);
     let crew = Crew::new();
     for number in 0..settings.workers {
-        let (listener, stop) = (listener.clone(), stop.clone());
+        let listener = listener.clone();
         crew.start(&format!("worker {number}"), move |crew| {
-            work(&listener, settings, crew, &stop);
+            run(&listener, settings, crew.stopping());
             Ok(())
         })?;
     }
@@ -48,18 +45,18 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     crew.interrupt_and_finish()
 }
 
-/// Serves one connection after the other; after a request to stop, those that are in the queue.
-fn work(listener: &Listener, settings: Settings, crew: &Crew, stop: &Stop) {
+/// The loop of a worker: serves one connection after the other. Once `stopping` is set, and a
+/// signal has ended the sleep, it serves those that are in the queue, and returns.
+pub(super) fn run(listener: &Listener, settings: Settings, stopping: &AtomicBool) {
     loop {
-        let stopping = crew.stopping().load(Ordering::SeqCst);
+        // Looked at before the queue is: the signal may come in between.
+        if stopping.load(Ordering::SeqCst) && !listener.has_waiting() {
+            return listener.shut_down();
+        }
         match listener.accept(SockFlag::empty()) {
-            Accepted::Stream(stream) => {
-                blocking::serve(stream, settings.limits, crew.stopping());
-            }
-            // Looked at before the queue was found empty: the signal may have come in between.
-            Accepted::Nothing | Accepted::Exhausted if stopping => return listener.shut_down(),
+            Accepted::Stream(stream) => blocking::serve(stream, settings.limits, stopping),
             Accepted::Exhausted => {
-                let _ = stop.wait(Some(REST));
+                let _ = poll(&mut [], stop::round_up(REST));
             }
             Accepted::Nothing => {}
             Accepted::Closed => return,

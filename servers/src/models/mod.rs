@@ -1,13 +1,22 @@
 //! The table of models: a file each.
 
 mod blocking_acceptors;
+mod blocking_acceptors_forked;
 mod half_sync_half_async;
 mod half_sync_half_reactor;
 mod io_uring;
 mod multi_reactor;
+mod nonblocking_spin;
+mod poll_loop;
+mod prefork_accept_mutex;
 mod prefork_epoll;
+mod prefork_exclusive;
+mod prefork_shared_epoll;
 mod reactor_pool;
 mod reuseport;
+mod reuseport_forked;
+mod select_loop;
+mod signal_driven;
 mod single_reactor;
 mod thread_per_connection;
 
@@ -19,7 +28,7 @@ use crate::socket::Listener;
 /// What a model multiplies by `--workers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workers {
-    /// Nothing: it has one thread.
+    /// Nothing: the model itself says how many there are.
     Single,
     /// Threads.
     Threads,
@@ -51,6 +60,13 @@ pub static MODELS: &[Model] = &[
         serve: blocking_acceptors::serve,
     },
     Model {
+        name: "blocking_acceptors_forked",
+        sentence: "forked processes that each sleep in accept on one listener, then in their connection",
+        workers: Workers::Processes,
+        own_listeners: false,
+        serve: blocking_acceptors_forked::serve,
+    },
+    Model {
         name: "half_sync_half_async",
         sentence: "one thread reads and writes, threads process the requests it queues",
         workers: Workers::Threads,
@@ -59,7 +75,7 @@ pub static MODELS: &[Model] = &[
     },
     Model {
         name: "half_sync_half_reactor",
-        sentence: "one thread waits, threads take a connection each until its request is answered",
+        sentence: "one thread waits, threads read or write the descriptors that it queues",
         workers: Workers::Threads,
         own_listeners: false,
         serve: half_sync_half_reactor::serve,
@@ -79,11 +95,46 @@ pub static MODELS: &[Model] = &[
         serve: multi_reactor::serve,
     },
     Model {
+        name: "nonblocking_spin",
+        sentence: "one thread that asks everybody all the time and never sleeps",
+        workers: Workers::Single,
+        own_listeners: false,
+        serve: nonblocking_spin::serve,
+    },
+    Model {
+        name: "poll_loop",
+        sentence: "one thread that waits for everything in poll",
+        workers: Workers::Single,
+        own_listeners: false,
+        serve: poll_loop::serve,
+    },
+    Model {
+        name: "prefork_accept_mutex",
+        sentence: "forked processes with an epoll each, where who holds a lock watches the listener",
+        workers: Workers::Processes,
+        own_listeners: false,
+        serve: prefork_accept_mutex::serve,
+    },
+    Model {
         name: "prefork_epoll",
         sentence: "forked processes that each watch one listener in an epoll of their own",
         workers: Workers::Processes,
         own_listeners: false,
         serve: prefork_epoll::serve,
+    },
+    Model {
+        name: "prefork_exclusive",
+        sentence: "forked processes that watch one listener with EPOLLEXCLUSIVE in an epoll of their own",
+        workers: Workers::Processes,
+        own_listeners: false,
+        serve: prefork_exclusive::serve,
+    },
+    Model {
+        name: "prefork_shared_epoll",
+        sentence: "forked processes that all sleep in one epoll with the listener, then in their connection",
+        workers: Workers::Processes,
+        own_listeners: false,
+        serve: prefork_shared_epoll::serve,
     },
     Model {
         name: "reactor_pool",
@@ -98,6 +149,27 @@ pub static MODELS: &[Model] = &[
         workers: Workers::Threads,
         own_listeners: true,
         serve: reuseport::serve,
+    },
+    Model {
+        name: "reuseport_forked",
+        sentence: "forked processes with a listener and an epoll each, at one address",
+        workers: Workers::Processes,
+        own_listeners: true,
+        serve: reuseport_forked::serve,
+    },
+    Model {
+        name: "select_loop",
+        sentence: "one thread that waits for everything in select",
+        workers: Workers::Single,
+        own_listeners: false,
+        serve: select_loop::serve,
+    },
+    Model {
+        name: "signal_driven",
+        sentence: "one thread that waits for a real-time signal of the descriptor that is ready",
+        workers: Workers::Single,
+        own_listeners: false,
+        serve: signal_driven::serve,
     },
     Model {
         name: "single_reactor",

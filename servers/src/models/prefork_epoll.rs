@@ -18,7 +18,6 @@
 //! workers: N wakeups each. A worker that is busy keeps its connections waiting while others idle.
 
 use std::io;
-use std::sync::Arc;
 
 use nix::sys::epoll::EpollFlags;
 
@@ -30,8 +29,7 @@ use crate::{Settings, processes};
 /// Forks the workers, and minds them until the request to stop.
 pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     listener.set_nonblocking()?;
-    let listener = Arc::new(listener);
-    processes::supervise(&listener, settings.workers, &|| {
+    processes::supervise(vec![listener], settings.workers, &|listener| {
         single_reactor::run(&listener, EpollFlags::EPOLLIN, settings, &Stop::new()?)
     })
 }

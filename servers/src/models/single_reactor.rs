@@ -31,17 +31,32 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     run(&Arc::new(listener), EpollFlags::EPOLLIN, settings, &stop)
 }
 
-/// The loop, which other models run once a worker. `interest` is how the listener is watched:
-/// `EPOLLIN`, for one.
+/// What other models run once a worker. `interest` is how the listener is watched: `EPOLLIN`, for
+/// one.
 pub(super) fn run(
     listener: &Arc<Listener>,
     interest: EpollFlags,
     settings: Settings,
     stop: &Stop,
 ) -> io::Result<()> {
+    turn(prepare(listener, interest, settings, stop)?, listener, stop)
+}
+
+/// A reactor that watches for connections and for the request to stop.
+pub(super) fn prepare(
+    listener: &Arc<Listener>,
+    interest: EpollFlags,
+    settings: Settings,
+    stop: &Stop,
+) -> io::Result<Reactor> {
     let mut reactor = Reactor::new(Trigger::Level, settings.limits)?;
     reactor.listen(listener, interest)?;
     reactor.watch(stop, EpollFlags::EPOLLIN)?;
+    Ok(reactor)
+}
+
+/// The loop.
+pub(super) fn turn(mut reactor: Reactor, listener: &Listener, stop: &Stop) -> io::Result<()> {
     let mut events = Events::new();
     while !reactor.is_done() {
         for event in reactor.wait(&mut events)? {
