@@ -15,6 +15,7 @@ mod blocking;
 mod connection;
 mod entry;
 mod http;
+pub mod load;
 mod mailbox;
 pub mod models;
 mod pool;

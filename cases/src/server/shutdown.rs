@@ -7,11 +7,12 @@
 use harness::prelude::*;
 
 /// A client in the middle of a big reply, which it does not read on, or of whatever reply the
-/// server has.
+/// server has; the rest of its request, where it could not be sent, and what it waits for.
 fn halfway(t: &Trial, server: &Server) -> Result<(Client, Exchange)> {
-    let exchange = server.request(Wish::Big, false).or_else(|_| server.small())?;
+    let mut exchange = server.request(Wish::Big, false).or_else(|_| server.small())?;
     let mut client = server.connect_narrow(t)?;
-    client.send(t, &exchange.request)?;
+    let sent = client.send_at_once(&exchange.request)?;
+    exchange.request.drain(..sent);
     if !client.hears(t)? {
         return Err(Stop::error("no reply began"));
     }
@@ -63,7 +64,7 @@ fn reply_finishes(t: &mut Trial) -> Result {
     // It has taken notice of the signal when it refuses others.
     until_refused(t, &server)?;
 
-    check!(t, client.reply(t, &exchange)? == Reply::Whole, "the reply that was under way");
+    check!(t, client.ask(t, &exchange)? == Reply::Whole, "the reply that was under way");
     drop(client);
     check!(t, server.ends(t)?, "the server ends when it has nothing left to do");
     Ok(())

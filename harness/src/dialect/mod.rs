@@ -63,6 +63,16 @@ impl Wish<'_> {
             Wish::Work(_) => "a reply that takes a while",
         }
     }
+
+    /// Where a dialect whose author can say so says how to ask for it.
+    fn key(self) -> &'static str {
+        match self {
+            Wish::Small(_) => "small",
+            Wish::Big => "big",
+            Wish::Payload(_) => "echo",
+            Wish::Work(_) => "work",
+        }
+    }
 }
 
 /// Why a dialect cannot be used.
@@ -139,6 +149,12 @@ fn exactly(reply: &[u8], received: &[u8]) -> Progress {
     }
 }
 
+impl From<Http> for Dialect {
+    fn from(http: Http) -> Dialect {
+        Dialect::Http(http)
+    }
+}
+
 impl Dialect {
     /// HTTP/1.1, with a server of which nothing is known but that it answers `GET /`.
     pub fn http() -> Dialect {
@@ -197,7 +213,16 @@ impl Dialect {
         };
         let close = if last { " and the end of the connection" } else { "" };
         exchange.ok_or_else(|| {
-            format!("its dialect ({}) has no way to ask for {}{close}", self.word(), wish.words())
+            let lacks = match self {
+                Dialect::Http(_) => format!(": it does not name its `{}`", wish.key()),
+                Dialect::Script(script) => {
+                    let key = if script.has(wish) { "last" } else { wish.key() };
+                    format!(": it does not name its `{key}`")
+                }
+                Dialect::Resp | Dialect::Memcached | Dialect::Echo => String::new(),
+            };
+            let (word, what) = (self.word(), wish.words());
+            format!("its dialect ({word}) has no way to ask for {what}{close}{lacks}")
         })
     }
 
@@ -376,6 +401,8 @@ mod tests {
 
     #[test]
     fn what_a_protocol_does_not_have_is_said() {
+        let refusal = Dialect::http().exchange(Wish::Big, false).unwrap_err();
+        assert!(refusal.ends_with("a reply of some MiB: it does not name its `big`"), "{refusal}");
         let refusal = Dialect::Echo.exchange(Wish::Work(Duration::from_secs(1)), false);
         assert_eq!(
             refusal.unwrap_err(),

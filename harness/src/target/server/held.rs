@@ -82,13 +82,12 @@ impl Server {
         Ok(watch::Task::of_process(self.leader()?).open_descriptors()?.len())
     }
 
-    /// Makes it reload, and waits until it has woken up to that and sleeps again.
-    pub fn reload_and_settle(&self, t: &mut Trial) -> Result {
+    /// Makes it reload, and waits until the process that takes the signal has woken up to it.
+    pub fn reload_noticed(&self, t: &Trial) -> Result {
         let leader = watch::Task::of_process(self.leader()?);
         let before = leader.voluntary_switches()?;
         self.reload()?;
         t.eventually(|| Ok(leader.voluntary_switches()? != before))?;
-        self.settles(t)?;
         Ok(())
     }
 
