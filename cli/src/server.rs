@@ -39,6 +39,7 @@ fn targets(arguments: &Targets) -> anyhow::Result<Vec<Target>> {
             target.name = address.to_string();
             target.start = Start::Running { address: address.clone(), pid: arguments.pid };
         }
+        target.connections = arguments.connections.map(|count| count as usize);
         target.stop = arguments.stop;
         target.reload = arguments.reload;
         targets.push(target);
@@ -64,7 +65,8 @@ fn targets(arguments: &Targets) -> anyhow::Result<Vec<Target>> {
     Ok(targets)
 }
 
-fn model(name: &str) -> anyhow::Result<&'static servers::Model> {
+/// The model of that name.
+pub(crate) fn model(name: &str) -> anyhow::Result<&'static servers::Model> {
     let names: Vec<_> = servers::MODELS.iter().map(|model| model.name).collect();
     servers::find(name).with_context(|| {
         let near = did_you_mean(name, &names);
@@ -73,7 +75,7 @@ fn model(name: &str) -> anyhow::Result<&'static servers::Model> {
 }
 
 /// Takes out what was named twice, and gives different servers of one name a number.
-fn name_apart(targets: &mut Vec<Target>) {
+pub(crate) fn name_apart(targets: &mut Vec<Target>) {
     let mut apart: Vec<Target> = Vec::new();
     for target in targets.drain(..) {
         let same = |other: &Target| Target { name: target.name.clone(), ..other.clone() } == target;

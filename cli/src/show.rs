@@ -195,7 +195,7 @@ pub(crate) fn report(
         return Ok(4);
     };
     for output in outputs {
-        output.write(&whole)?;
+        output.write(&output.format.render(&whole))?;
     }
     Ok(0)
 }

@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::{Order, Outcome, Request, autopsy, namespaces};
+use super::{Order, Outcome, Request, Work, autopsy, namespaces};
 use crate::catalogue;
 use crate::record::{Evidence, Verdict};
 use crate::sys::process;
@@ -324,7 +324,7 @@ fn trial(order: &Order, folder: &Path, parent: Pid, report: PipeWriter, output: 
             let mut trial =
                 Trial::new(report, order.limit, order.target.clone(), folder.to_owned());
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                run(&order.case, &mut trial)
+                run(&order.work, &mut trial)
             }));
             let result = result
                 .unwrap_or_else(|panic| Err(Stop::Error(format!("panicked: {}", words(&*panic)))));
@@ -338,9 +338,15 @@ fn trial(order: &Order, folder: &Path, parent: Pid, report: PipeWriter, output: 
     }
 }
 
-fn run(case: &str, trial: &mut Trial) -> crate::trial::Result {
-    let case = catalogue::find(case)
-        .ok_or_else(|| Stop::error(format!("no case `{case}` in this program")))?;
+fn run(work: &Work, trial: &mut Trial) -> crate::trial::Result {
+    let missing = |id: &str| Stop::error(format!("no `{id}` in this program"));
+    let case = match work {
+        Work::Case(id) => catalogue::find(id).ok_or_else(|| missing(id))?,
+        Work::Tool(id, arguments) => {
+            let tool = catalogue::find_tool(id).ok_or_else(|| missing(id))?;
+            return (tool.run)(trial, arguments);
+        }
+    };
     for need in case.needs {
         need.probe()?;
     }

@@ -4,11 +4,13 @@
 mod build;
 mod check;
 mod client;
+mod crowd;
 mod listening;
 mod log;
 mod preset;
 mod server;
 mod tasks;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,8 +26,9 @@ use crate::dialect::Dialect;
 pub use check::TargetError;
 pub use client::{Client, Ending, Reply};
 pub use preset::{PresetError, presets};
-pub use server::Server;
+pub use server::{Server, Shortage};
 pub use tasks::{Sum, Tasks};
+pub use usage::{Spent, Switches, Usage};
 
 /// A server under test, as data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +41,9 @@ pub struct Target {
     pub dialect: Dialect,
     /// How many workers it is told to have, or is said to have.
     pub workers: usize,
+    /// How many connections it holds at once, if that is limited and known: more than those have to
+    /// wait, or are refused.
+    pub connections: Option<usize>,
     /// The signal that ends it in order.
     pub stop: SignalName,
     /// The signal that makes it read its configuration anew, if it has one.
@@ -171,6 +177,7 @@ impl Target {
             start: Start::Command(Command { argv, ..Command::default() }),
             dialect,
             workers,
+            connections: None,
             stop: SignalName(Signal::SIGTERM),
             reload: None,
             version: String::new(),

@@ -1,6 +1,7 @@
 //! A server while it runs.
 
 mod held;
+mod shortage;
 mod start;
 
 use std::cell::Cell;
@@ -12,10 +13,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use procfs::net::{TcpNetEntry, TcpState};
 
+pub use shortage::Shortage;
+
 use super::log::Log;
 use super::{Address, Client, Start, Sum, Target, Tasks, listening};
 use crate::dialect::{Exchange, Wish};
-use crate::sys::process;
 use crate::trial::{Result, Stop, Trial};
 use crate::watch::{self, Sight};
 
@@ -60,6 +62,18 @@ impl Trial {
     /// Starts a server, and returns when it listens. One that does not come so far is the suite's
     /// own failure: nothing can be said of it.
     pub fn start(&mut self, target: Target) -> Result<Server> {
+        let server = self.listening(target)?;
+        if let Some(preparation) = server.target.dialect.preparation() {
+            let reply = server.connect(self)?.ask(self, &preparation)?;
+            if reply != super::Reply::Whole {
+                return Err(Stop::Error(format!("the server could not be prepared: {reply:?}")));
+            }
+        }
+        Ok(server)
+    }
+
+    /// The same, with nothing asked of the server yet.
+    pub fn listening(&mut self, target: Target) -> Result<Server> {
         if !std::path::Path::new("/proc/self").exists() {
             return Err(Stop::Unobservable(
                 "there is no /proc to watch a server through".to_owned(),
@@ -71,14 +85,7 @@ impl Trial {
             }
             Start::Command(command) => start::start(self, &target, command)?,
         };
-        let server = Server { target, address, control, nonce: Cell::new(1) };
-        if let Some(preparation) = server.target.dialect.preparation() {
-            let reply = server.connect(self)?.ask(self, &preparation)?;
-            if reply != super::Reply::Whole {
-                return Err(Stop::Error(format!("the server could not be prepared: {reply:?}")));
-            }
-        }
-        Ok(server)
+        Ok(Server { target, address, control, nonce: Cell::new(1) })
     }
 }
 
@@ -318,24 +325,6 @@ impl Server {
             kill(pid, Signal::SIGCONT)?;
         }
         Ok(())
-    }
-
-    /// Lets each of its processes open `more` descriptors and no further one; to be undone by
-    /// [`Server::set_descriptor_limits`] with what this returns.
-    pub fn leave_descriptors(&self, more: u64) -> Result<Vec<(Pid, u64)>> {
-        let mut limits = Vec::new();
-        for pid in self.own_processes("lower its limit of descriptors")? {
-            let open = watch::Task::of_process(pid).open_descriptors()?;
-            let highest = open.last().copied().unwrap_or(2).unsigned_abs();
-            limits.push((pid, u64::from(highest) + 1 + more));
-        }
-        self.set_descriptor_limits(&limits)
-    }
-
-    /// Sets the limits of descriptors of its processes, and returns what they were.
-    pub fn set_descriptor_limits(&self, limits: &[(Pid, u64)]) -> Result<Vec<(Pid, u64)>> {
-        let set = |(pid, limit): &(Pid, u64)| Ok((*pid, process::limit_descriptors(*pid, *limit)?));
-        limits.iter().map(set).collect()
     }
 
     /// The process that takes signals for all of them: the one that was started, or if that has
