@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let rows = [vec!["".into(), "rate".into()], vec!["ab".into(), "1".into()]];
+        let rows = [vec![String::new(), "rate".into()], vec!["ab".into(), "1".into()]];
         assert_eq!(aligned(&rows), ["    rate", "ab     1"]);
     }
 }

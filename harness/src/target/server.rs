@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use procfs::net::{TcpNetEntry, TcpState};
 
 pub use shortage::Shortage;
 
@@ -209,9 +210,8 @@ impl Server {
     /// The processes that hold the server's ends of these connections; nothing for one that nobody
     /// has accepted. Of several processes that hold one, the first.
     pub fn holders(&self, clients: &[Client]) -> Result<Vec<Option<Pid>>> {
-        let entries = listening::tcp()?;
         let inodes: BTreeMap<_, _> =
-            entries.iter().map(|entry| (entry.remote_address, entry.inode)).collect();
+            self.own_ends()?.map(|entry| (entry.remote_address, entry.inode)).collect();
         let mut holders = BTreeMap::new();
         for pid in self.processes()?.into_iter().rev() {
             holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
@@ -225,12 +225,24 @@ impl Server {
         clients.iter().map(holder).collect()
     }
 
+    /// Its ends of its connections. Where the network is shared, the addresses of its clients may
+    /// be those of other servers' clients too, and of past ones.
+    fn own_ends(&self) -> Result<impl Iterator<Item = TcpNetEntry>> {
+        let port = match &self.address {
+            Address::Tcp(address) => Some(address.port()),
+            Address::Unix(_) => None,
+        };
+        let own = move |entry: &TcpNetEntry| {
+            Some(entry.local_address.port()) == port && entry.state != TcpState::TimeWait
+        };
+        Ok(listening::tcp()?.into_iter().filter(own))
+    }
+
     /// The bytes of a client that wait in the server's kernel to be read (`rx_queue` of
     /// `/proc/net/tcp`, proc_pid_net(5)).
     pub fn unread(&self, client: &Client) -> Result<usize> {
         let address = client.local_address();
-        let entries = listening::tcp()?;
-        let entry = entries.iter().find(|entry| Some(entry.remote_address) == address);
+        let entry = self.own_ends()?.find(|entry| Some(entry.remote_address) == address);
         entry.map(|entry| entry.rx_queue as usize).ok_or_else(|| {
             Stop::Unobservable("/proc/net/tcp does not show the server's end here".to_owned())
         })

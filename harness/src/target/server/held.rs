@@ -96,7 +96,7 @@ impl Server {
         let remote = client.local_address();
         let accepted = self.holder(client)?.is_some();
         let is_it = |entry: &TcpNetEntry| Some(entry.remote_address) == remote;
-        Ok(accepted && listening::tcp()?.iter().any(|e| is_it(e) && e.rx_queue == 0))
+        Ok(accepted && self.own_ends()?.any(|entry| is_it(&entry) && entry.rx_queue == 0))
     }
 
     /// How many descriptors the process has open that takes signals for all of them.

@@ -58,7 +58,7 @@ impl Server {
         let processes = self.processes()?.into_iter();
         let limits: Vec<_> =
             processes.map(|pid| (pid, known(pid).map_or(first, |(_, limit)| *limit))).collect();
-        self.set_descriptor_limits(&limits)?;
+        set_descriptor_limits(&limits)?;
         Ok(())
     }
 
@@ -70,14 +70,14 @@ impl Server {
             let highest = open.last().copied().unwrap_or(2).unsigned_abs();
             limits.push((pid, u64::from(highest) + 2));
         }
-        self.set_descriptor_limits(&limits)
+        set_descriptor_limits(&limits)
     }
+}
 
-    /// Sets the limits of descriptors of its processes, and returns what they were.
-    fn set_descriptor_limits(&self, limits: &[(Pid, u64)]) -> Result<Vec<(Pid, u64)>> {
-        let set = |(pid, limit): &(Pid, u64)| Ok((*pid, process::limit_descriptors(*pid, *limit)?));
-        limits.iter().map(set).collect()
-    }
+/// Sets the limits of descriptors of processes, and returns what they were.
+fn set_descriptor_limits(limits: &[(Pid, u64)]) -> Result<Vec<(Pid, u64)>> {
+    let set = |(pid, limit): &(Pid, u64)| Ok((*pid, process::limit_descriptors(*pid, *limit)?));
+    limits.iter().map(set).collect()
 }
 
 /// How many more descriptors a process may open; nothing if it is gone.
