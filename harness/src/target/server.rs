@@ -338,18 +338,18 @@ impl Server {
     /// The processes that hold the server's ends of these connections; nothing for one that nobody
     /// has accepted. Of several processes that hold one, the first.
     pub fn holders(&self, clients: &[Client]) -> Result<Vec<Option<Pid>>> {
-        let entries = listening::tcp()?;
-        let inodes: BTreeMap<_, _> =
-            entries.iter().map(|entry| (entry.remote_address, entry.inode)).collect();
         let mut holders = BTreeMap::new();
         for pid in self.processes()?.into_iter().rev() {
             holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
         }
         let holder = |client: &Client| {
-            let address = client.local_address().ok_or_else(|| {
-                Stop::Unsupported("who holds a connection is seen over TCP only".to_owned())
-            })?;
-            Ok(inodes.get(&address).and_then(|inode| holders.get(inode)).copied())
+            let (Address::Tcp(own), Some(remote)) = (&self.address, client.local_address()) else {
+                return Err(Stop::Unsupported(
+                    "who holds a connection is seen over TCP only".to_owned(),
+                ));
+            };
+            let socket = listening::socket(*own, remote)?;
+            Ok(socket.and_then(|socket| holders.get(&socket.inode)).copied())
         };
         clients.iter().map(holder).collect()
     }

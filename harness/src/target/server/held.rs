@@ -71,10 +71,12 @@ impl Server {
     /// Whether a process of it has accepted a client's connection and has read all that came on
     /// it. Ends the trial as `unsupported` over `AF_UNIX`, where that is not seen.
     pub fn has_read(&self, client: &Client) -> Result<bool> {
-        let remote = client.local_address();
         let accepted = self.holder(client)?.is_some();
-        let is_it = |entry: &TcpNetEntry| Some(entry.remote_address) == remote;
-        Ok(accepted && listening::tcp()?.iter().any(|e| is_it(e) && e.rx_queue == 0))
+        let (Address::Tcp(own), Some(remote)) = (&self.address, client.local_address()) else {
+            return Ok(false);
+        };
+        let socket = listening::socket(*own, remote)?;
+        Ok(accepted && socket.is_some_and(|socket| socket.unread == 0))
     }
 
     /// How many descriptors the process has open that takes signals for all of them.
