@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harness::dialect::{Dialect, Http};
+use harness::dialect::Http;
 use harness::target::{Command, Start, Target};
 use servers::{Model, Workers};
 
@@ -23,13 +23,11 @@ pub fn target(model: &Model, workers: usize) -> Target {
         environment: BTreeMap::from([(servers::VARIABLE.to_owned(), "1".to_owned())]),
         files: Vec::new(),
     };
-    let dialect = Dialect::Http(Http {
-        small: "/".to_owned(),
-        big: Some("/bytes/{bytes}".to_owned()),
-        echo: Some("/echo".to_owned()),
-        work: Some("/work/{micros}".to_owned()),
-        thread: Some("Server-Thread".to_owned()),
-    });
+    let dialect = Http::default()
+        .big("/bytes/{bytes}")
+        .echo("/echo")
+        .work("/work/{micros}")
+        .thread("Server-Thread");
     let workers = if model.workers == Workers::Single { 1 } else { workers };
     Target {
         name: model.name.to_owned(),
@@ -37,6 +35,6 @@ pub fn target(model: &Model, workers: usize) -> Target {
         version: format!("ioconform {}", env!("CARGO_PKG_VERSION")),
         reference: true,
         connections: ONE_EACH.contains(&model.name).then_some(workers),
-        ..Target::command(Vec::new(), dialect, workers)
+        ..Target::command(Vec::new(), dialect.into(), workers)
     }
 }

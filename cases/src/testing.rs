@@ -2,18 +2,36 @@
 //! a test of its own, [`assert_case!`](crate::assert_case) runs one inside of an ordinary test.
 //!
 //! ```no_run
-//! // tests/io.rs, with `[[test]] name = "io" harness = false` in Cargo.toml
-//! use cases::{Dialect, Target};
+//! // tests/io.rs; in Cargo.toml: [[test]] name = "io" harness = false
+//! # extern crate cases as ioconform;
+//! use ioconform::{Http, Target};
 //!
 //! fn server() -> Target {
-//!     let command = ["target/debug/my-server", "--listen", "{addr}"].map(str::to_owned);
-//!     Target::command(command.into(), Dialect::http(), 4)
+//!     # /*
+//!     Target::bin(env!("CARGO_BIN_EXE_my-server"), ["--listen", "{addr}"])
+//!     # */ Target::bin("my-server", ["--listen", "{addr}"])
+//!         .dialect(Http::default().big("/big").echo("/echo"))
+//!         .workers(4)
+//!         .reload("HUP")
 //! }
 //!
-//! cases::server_tests! {
+//! ioconform::server_tests! {
 //!     target = server(),
-//!     cases = ["*", "!reload.*"],
-//!     baseline = "tests/io.toml",
+//!     cases = ["*", "!model.*"],      // all, if left out
+//!     baseline = "tests/known.toml",  // no known deviations, if left out
+//! }
+//! ```
+//!
+//! In an ordinary test:
+//!
+//! ```no_run
+//! # extern crate cases as ioconform;
+//! # fn server() -> ioconform::Target { ioconform::Target::bin("my-server", ["{addr}"]) }
+//! # /*
+//! #[test]
+//! # */
+//! fn a_reply_comes_after_a_half_close() {
+//!     ioconform::assert_case!(server(), "halfclose.reply_delivered");
 //! }
 //! ```
 
@@ -159,6 +177,12 @@ macro_rules! server_tests {
     ($($key:ident = $value:expr),+ $(,)?) => {
         fn main() -> ::std::process::ExitCode {
             $crate::testing::ServerTests::default()$(.$key($value))+.main()
+        }
+
+        // Is there under libtest's own main alone, which would run none of the cases.
+        #[test]
+        fn this_target_is_its_own_harness() {
+            panic!("say `harness = false` in the [[test]] of this file, in Cargo.toml");
         }
     };
 }

@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use harness::filter::{Filter, Shard};
 use harness::target::{Address, SignalName};
 
+use crate::bench::BenchFormat;
 use crate::outputs::Output;
 
 const EXAMPLES: &str = "\
@@ -29,6 +30,20 @@ Examples:
   ioconform server 'accept.*' --preset nginx --preset haproxy --workers 4
   ioconform server --addr 127.0.0.1:8080 --pid 4711
   ioconform server --all-models -o json=models.json";
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  ioconform bench                              some models of every kind
+  ioconform bench multi_reactor reuseport --preset nginx --against nginx
+  ioconform bench multi_reactor -- ./my-server --listen {addr}
+  ioconform bench --only short --rounds 10 -o json=bench.json -o svg=bench.svg
+  ioconform bench --claim                      is SO_REUSEPORT best for short connections?
+
+Servers are measured in turn, round by round. An interval that leaves out 1 says that two servers
+differ; one that does not says that this machine did not tell them apart.
+
+Exit status: 0 everything was measured, 2 usage, 3 something could not be measured, 130
+interrupted.";
 
 /// Judge the I/O behaviour of the running kernel, or of servers on it, with evidence.
 #[derive(Debug, Parser)]
@@ -67,6 +82,9 @@ pub(crate) enum Command {
     /// Judge servers: started from a command, a preset or a model, or running already
     #[command(visible_alias = "s", after_help = SERVER_EXAMPLES)]
     Server(Box<Server>),
+    /// Measure servers side by side: rates, latencies, costs, and how sure the differences are
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(Box<Bench>),
     /// Run a reference server until it is told to stop (SIGTERM, SIGINT)
     Serve(Box<servers::Arguments>),
     /// List the cases that a selection means
@@ -196,6 +214,57 @@ pub(crate) struct Targets {
     pub(crate) command: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Reference servers; `ioconform serve --help` lists them [default: multi_reactor reuseport
+    /// single_reactor prefork_epoll io_uring, if no other server is named]
+    #[arg(value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    /// A well-known server that speaks HTTP: nginx, haproxy, lighttpd, apache, node (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Vec<String>,
+    /// The server that the others are compared with [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) against: Option<String>,
+    /// Judge what the notes claim of short connections: every model, if none is named, and nothing
+    /// but short connections
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) claim: bool,
+    /// Measure only this (repeatable)
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) only: Vec<Only>,
+    /// How many workers servers are told to have [default: the number of CPUs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) workers: Option<u32>,
+    /// The clients: each has one connection at a time
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) connections: u32,
+    /// How often each server is measured, behind one round that is not counted
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub(crate) rounds: u32,
+    /// How long a measurement is; a quarter of it is warm-up before it
+    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds)]
+    pub(crate) seconds: f64,
+    /// Write the results: FORMAT=PATH (json, svg), or a PATH whose ending tells; `-` is stdout
+    /// (repeatable)
+    #[arg(short, long, value_name = "FORMAT=PATH")]
+    pub(crate) output: Vec<Output<BenchFormat>>,
+    /// The command that starts a server; {addr} {host} {port} {dir} {workers} are filled in
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    /// Requests on connections that stay
+    Keepalive,
+    /// Connections that serve one request
+    Short,
+    /// The latency of requests at a fixed rate
+    Latency,
+}
+
 /// How cases are run, and what is told of it.
 #[derive(Debug, Args)]
 pub(crate) struct Execution {
@@ -248,6 +317,13 @@ pub(crate) enum Progress {
     Counter,
     /// Nothing until the end
     None,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.05..=60.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a time is a number of seconds from 0.05 to 60".to_owned()),
+    }
 }
 
 fn factor(text: &str) -> Result<f64, String> {

@@ -64,10 +64,14 @@ pub(crate) fn execute(
     }
     let cancel = Cancel::on_signals()?;
     let items = assignment.items();
-    let total = items.len();
+    let gate = catalogue::find(cases::server::GATE).filter(|_| !assignment.targets.is_empty());
+    // The gate is tried whether or not it was selected.
+    let selected = |gate: &&Case| assignment.cases.iter().any(|case| case.id == gate.id);
+    let gates = gate.filter(|gate| !selected(gate)).map_or(0, |_| assignment.targets.len());
+    let total = items.len() + gates;
     let plan = Plan {
         items,
-        gate: catalogue::find(cases::server::GATE).filter(|_| !assignment.targets.is_empty()),
+        gate,
         jobs,
         attempts: arguments.attempts,
         repeat: if arguments.until_unexpected && arguments.repeat == 1 {
@@ -172,8 +176,11 @@ fn write_reports(
     run: &Run,
     kept: Option<&std::path::Path>,
 ) -> anyhow::Result<()> {
-    let failures: Vec<_> =
-        arguments.output.iter().filter_map(|output| output.write(run).err()).collect();
+    let failures: Vec<_> = arguments
+        .output
+        .iter()
+        .filter_map(|output| output.write(&output.format.render(run)).err())
+        .collect();
     if failures.is_empty() {
         return Ok(());
     }
@@ -184,13 +191,14 @@ fn write_reports(
 }
 
 /// The first of these signals ends the run in order, a second one at once.
-struct Cancel {
-    reader: std::io::PipeReader,
+pub(crate) struct Cancel {
+    /// Becomes readable, and stays so.
+    pub(crate) reader: std::io::PipeReader,
     happened: Arc<AtomicBool>,
 }
 
 impl Cancel {
-    fn on_signals() -> anyhow::Result<Cancel> {
+    pub(crate) fn on_signals() -> anyhow::Result<Cancel> {
         let (reader, mut writer) = std::io::pipe()?;
         let happened = Arc::new(AtomicBool::new(false));
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
@@ -207,6 +215,7 @@ impl Cancel {
     }
 }
 
-fn now() -> String {
+/// This moment in UTC.
+pub(crate) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -1,6 +1,7 @@
 //! `ioconform`: judges the I/O behaviour of the running kernel, with evidence.
 
 mod arguments;
+mod bench;
 mod execution;
 mod outputs;
 mod progress;
@@ -69,6 +70,7 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
     match &cli.command {
         Command::Run(arguments) => run::run(arguments, screen),
         Command::Server(arguments) => server::server(arguments, screen),
+        Command::Bench(arguments) => bench::bench(arguments, screen),
         Command::Serve(arguments) => Ok(serve(arguments)?),
         Command::List(arguments) => show::list(arguments, screen),
         Command::Explain { id } => show::explain(id, screen),

@@ -4,31 +4,48 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context as _;
-use harness::record::Run;
 use harness::report::{Format, write};
+
+/// The formats that a command can write.
+pub(crate) trait Formats: Copy + 'static {
+    /// Every format, with its name and the file endings that imply it.
+    const ALL: &'static [(Self, &'static str, &'static [&'static str])];
+
+    /// The format with this name or ending.
+    fn named(name: &str) -> Option<Self> {
+        let is =
+            |(_, word, endings): &&(Self, &str, &[&str])| *word == name || endings.contains(&name);
+        Self::ALL.iter().find(is).map(|(format, ..)| *format)
+    }
+}
+
+impl Formats for Format {
+    const ALL: &'static [(Format, &'static str, &'static [&'static str])] = &Format::ALL;
+}
 
 /// A report and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Output {
-    format: Format,
+pub(crate) struct Output<F = Format> {
+    pub(crate) format: F,
     path: PathBuf,
 }
 
-impl FromStr for Output {
+impl<F: Formats> FromStr for Output<F> {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Output, String> {
-        let formats = Format::ALL.map(|(_, name, _)| name).join(", ");
+    fn from_str(text: &str) -> Result<Output<F>, String> {
+        let names: Vec<_> = F::ALL.iter().map(|(_, name, _)| *name).collect();
+        let formats = names.join(", ");
         let (format, path) = match text.split_once('=') {
             Some((name, path)) => (
-                Format::named(name)
+                F::named(name)
                     .ok_or_else(|| format!("there is no format `{name}`, only {formats}"))?,
                 path,
             ),
             None => {
                 let ending =
                     Path::new(text).extension().and_then(|ending| ending.to_str()).unwrap_or("");
-                let format = Format::named(ending);
+                let format = F::named(ending);
                 (
                     format.ok_or_else(|| {
                         format!(
@@ -46,7 +63,7 @@ impl FromStr for Output {
     }
 }
 
-impl Output {
+impl<F> Output<F> {
     /// Whether it goes where people read the progress.
     pub(crate) fn is_stdout(&self) -> bool {
         self.path == Path::new("-") || self.path == Path::new("/dev/stdout")
@@ -77,8 +94,8 @@ impl Output {
     }
 
     /// Writes the report, whole or not at all.
-    pub(crate) fn write(&self, run: &Run) -> anyhow::Result<()> {
-        match write(&self.path, &self.format.render(run)) {
+    pub(crate) fn write(&self, report: &str) -> anyhow::Result<()> {
+        match write(&self.path, report) {
             Err(error) if self.is_stdout() && error.kind() == std::io::ErrorKind::BrokenPipe => {
                 Ok(())
             }

@@ -55,13 +55,10 @@ pub(crate) fn select(selection: &Selection, kind: Kind) -> anyhow::Result<Vec<&'
 fn patterns(texts: &[String], all: &[&Case]) -> anyhow::Result<Vec<Pattern>> {
     let mut patterns = Vec::new();
     for text in texts {
-        let found = [text.clone(), format!("server.{text}")].into_iter().find_map(|text| {
-            let pattern = Pattern::new(&text).ok()?;
-            all.iter().any(|case| pattern.matches(case.id)).then_some(pattern)
-        });
-        let Some(pattern) = found else {
-            let pattern = Pattern::new(text)?;
-            if cases::catalogue().iter().any(|case| pattern.matches(case.id)) {
+        let every = cases::catalogue();
+        let Some(pattern) = meant(text, all) else {
+            Pattern::new(text)?;
+            if meant(text, &every).is_some() {
                 bail!(
                     "`{text}` means cases of the other kind: `ioconform run` judges the kernel, `ioconform server` servers"
                 );
@@ -72,4 +69,13 @@ fn patterns(texts: &[String], all: &[&Case]) -> anyhow::Result<Vec<Pattern>> {
         patterns.push(pattern);
     }
     Ok(patterns)
+}
+
+/// The pattern that a text is for some of these cases, as it stands or as the rest of the id of a
+/// case about servers.
+fn meant(text: &str, all: &[&Case]) -> Option<Pattern> {
+    [text.to_owned(), format!("server.{text}")].into_iter().find_map(|text| {
+        let pattern = Pattern::new(&text).ok()?;
+        all.iter().any(|case| pattern.matches(case.id)).then_some(pattern)
+    })
 }

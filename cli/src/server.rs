@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use cases::models::REFERENCE;
 use harness::dialect::Dialect;
 use harness::suggest::did_you_mean;
-use harness::target::{Start, Target};
+use harness::target::{Start, Target, TargetError};
 
 use crate::Failure;
 use crate::arguments::{self, Targets};
@@ -16,6 +16,13 @@ pub(crate) fn server(arguments: &arguments::Server, screen: &Screen) -> Result<u
     let selection = &arguments.selection;
     let cases = select(selection, Kind::Server).map_err(Failure::usage)?;
     let targets = targets(&arguments.targets).map_err(Failure::usage)?;
+    for target in &targets {
+        target.check().map_err(|error| match error {
+            // The server could not be judged, and nothing is wrong with the arguments.
+            TargetError::Unreachable(..) => Failure::from(error),
+            error => Failure::usage(error),
+        })?;
+    }
     let assignment = Assignment { cases, targets: &targets, whole: selection.is_whole() };
     execute(&assignment, &arguments.execution, screen)
 }
@@ -58,7 +65,8 @@ fn targets(arguments: &Targets) -> anyhow::Result<Vec<Target>> {
     Ok(targets)
 }
 
-fn model(name: &str) -> anyhow::Result<&'static servers::Model> {
+/// The model of that name.
+pub(crate) fn model(name: &str) -> anyhow::Result<&'static servers::Model> {
     let names: Vec<_> = servers::MODELS.iter().map(|model| model.name).collect();
     servers::find(name).with_context(|| {
         let near = did_you_mean(name, &names);
@@ -67,7 +75,7 @@ fn model(name: &str) -> anyhow::Result<&'static servers::Model> {
 }
 
 /// Takes out what was named twice, and gives different servers of one name a number.
-fn name_apart(targets: &mut Vec<Target>) {
+pub(crate) fn name_apart(targets: &mut Vec<Target>) {
     let mut apart: Vec<Target> = Vec::new();
     for target in targets.drain(..) {
         let same = |other: &Target| Target { name: target.name.clone(), ..other.clone() } == target;

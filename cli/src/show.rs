@@ -32,8 +32,14 @@ pub(crate) fn list(arguments: &List, screen: &Screen) -> Result<u8, Failure> {
 
 pub(crate) fn explain(id: &str, screen: &Screen) -> Result<u8, Failure> {
     let all = cases::catalogue();
-    let pattern = Pattern::new(id).map_err(Failure::usage)?;
-    let meant: Vec<_> = all.iter().filter(|case| pattern.matches(case.id)).collect();
+    let means = |text: &str| -> Result<Vec<&&Case>, Failure> {
+        let pattern = Pattern::new(text).map_err(Failure::usage)?;
+        Ok(all.iter().filter(|case| pattern.matches(case.id)).collect())
+    };
+    let mut meant = means(id)?;
+    if meant.is_empty() {
+        meant = means(&format!("server.{id}"))?;
+    }
     if meant.is_empty() {
         let ids: Vec<_> = all.iter().map(|case| case.id).collect();
         return Err(Failure::usage(anyhow::anyhow!(
@@ -59,10 +65,13 @@ fn explain_one(case: &Case, screen: &Screen) {
         row("stated in", &source.to_string());
     }
     row("strength", &case.strength.to_string());
-    row(
-        "kernels",
-        &if case.since.is_empty() { "all".to_owned() } else { format!("since {}", case.since) },
-    );
+    if !case.is_about_a_server() {
+        let since = format!("since {}", case.since);
+        row("kernels", if case.since.is_empty() { "all" } else { &since });
+    }
+    for except in case.except {
+        row("except", &format!("{}: {}", except.model, except.why));
+    }
     for change in case.changed {
         let bound = |text: &str, open: &str| {
             if text.is_empty() { open.to_owned() } else { text.to_owned() }
@@ -84,12 +93,18 @@ fn explain_one(case: &Case, screen: &Screen) {
     if case.alone {
         row("runs", "alone, with no other trial beside it");
     }
-    match state::last_seen(case.id) {
-        Some((when, record)) => row(
+    let seen = state::last_seen(case.id);
+    for (when, record) in &seen {
+        let text = evidence(record).replace('\n', "\n           ");
+        row("last seen", &format!("in the run of {when}:{text}"));
+    }
+    if seen.is_empty() {
+        let (command, server) =
+            if case.is_about_a_server() { ("server", " -- CMD ARG...") } else { ("run", "") };
+        row(
             "last seen",
-            &format!("in the run of {when}:{}", evidence(&record).replace('\n', "\n           ")),
-        ),
-        None => row("last seen", &format!("never here; run it with: ioconform run {}", case.id)),
+            &format!("never here; run it with: ioconform {command} {}{server}", case.id),
+        );
     }
     row("decided by", &format!("{}:{}\n", case.file, case.line));
     screen.line(case.text);
@@ -180,7 +195,7 @@ pub(crate) fn report(
         return Ok(4);
     };
     for output in outputs {
-        output.write(&whole)?;
+        output.write(&output.format.render(&whole))?;
     }
     Ok(0)
 }

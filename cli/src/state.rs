@@ -1,6 +1,6 @@
 //! What was seen on this machine, kept in `$XDG_STATE_HOME/ioconform`: `last.json` is the result
 //! of the last run, so that none is lost when a report cannot be written; `seen.json` holds the
-//! last record of each case, for `explain`.
+//! last record of each case, on each server, for `explain`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use harness::record::{Record, Run};
 use harness::report::{Format, write};
 
-/// When a case was last seen, and how it ended.
+/// When a case was last seen, by its name and its server's, and how it ended.
 type Seen = BTreeMap<String, (String, Record)>;
 
 /// The folder; nothing if the user has no home.
@@ -27,7 +27,7 @@ pub(crate) fn remember(run: &Run) -> Option<PathBuf> {
     std::fs::create_dir_all(&folder).ok()?;
     let mut seen = seen().unwrap_or_default();
     let records = run.records.iter().cloned();
-    seen.extend(records.map(|record| (record.id.clone(), (run.started.clone(), record))));
+    seen.extend(records.map(|record| (record.name(), (run.started.clone(), record))));
     let _ = write(&folder.join("seen.json"), &serde_json::to_string(&seen).ok()?);
     let last = folder.join("last.json");
     write(&last, &Format::Json.render(run)).ok()?;
@@ -38,7 +38,8 @@ fn seen() -> Option<Seen> {
     serde_json::from_str(&std::fs::read_to_string(folder()?.join("seen.json")).ok()?).ok()
 }
 
-/// What was last seen of a case here, and when.
-pub(crate) fn last_seen(id: &str) -> Option<(String, Record)> {
-    seen()?.remove(id)
+/// What was last seen of a case here, and when: once, or once for each server.
+pub(crate) fn last_seen(id: &str) -> Vec<(String, Record)> {
+    let seen = seen().unwrap_or_default();
+    seen.into_values().filter(|(_, record)| record.id == id).collect()
 }

@@ -23,6 +23,7 @@ pub(crate) fn summarize(arguments: &Execution, screen: &Screen, run: &Run) {
         } else {
             groups(screen, run);
             differences(screen, run);
+            not_judged(screen, run);
         }
     }
     for record in run.unexpected() {
@@ -59,11 +60,14 @@ fn groups(screen: &Screen, run: &Run) {
     }
 }
 
-/// How servers differ: a line for each case that did not end alike for all.
+/// How servers differ: a line for each case that did not end alike for all on which it was judged.
 fn differences(screen: &Screen, run: &Run) {
     let mut cases: BTreeMap<&str, BTreeMap<String, Vec<&str>>> = BTreeMap::new();
     for record in &run.records {
         let Some(target) = &record.target else { continue };
+        if !matches!(record.verdict, Verdict::Conforms | Verdict::Deviates | Verdict::Error) {
+            continue;
+        }
         cases.entry(&record.id).or_default().entry(outcome(record)).or_default().push(target);
     }
     let mut title = "\nwhere they differ:";
@@ -79,6 +83,31 @@ fn differences(screen: &Screen, run: &Run) {
         };
         let parts: Vec<_> = outcomes.iter().map(part).collect();
         screen.line(&format!("  {id}\n      {}", parts.join("; ")));
+    }
+}
+
+/// Why some cases were not judged on some servers, which are not the reference: a line for each
+/// reason.
+fn not_judged(screen: &Screen, run: &Run) {
+    let own =
+        |name: &str| run.targets.iter().any(|target| target.name == name && !target.reference);
+    let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for record in &run.records {
+        let (Some(target), true) = (&record.target, record.expected) else { continue };
+        let judged = matches!(
+            record.verdict,
+            Verdict::Conforms | Verdict::Deviates | Verdict::Error | Verdict::Blocked
+        );
+        if !judged && own(target) {
+            let id = record.id.strip_prefix("server.").unwrap_or(&record.id);
+            reasons.entry((target, &record.reason)).or_default().push(id);
+        }
+    }
+    if !reasons.is_empty() {
+        screen.line("\nwhat was not judged:");
+    }
+    for ((target, reason), ids) in reasons {
+        screen.line(&format!("  {target}: {reason}\n      {}", ids.join(" ")));
     }
 }
 

@@ -75,3 +75,16 @@ fn without_ipv6() {
     let text = judged_without_blame(&output);
     assert!(text.contains("missing: a user namespace for each trial, a net namespace"), "{text}");
 }
+
+/// Servers share the machine's network then, and take turns.
+#[test]
+fn without_namespaces_for_servers() {
+    let home = tempfile::tempdir().unwrap();
+    let script =
+        "for kind in user net pid mnt; do echo 0 > /proc/sys/user/max_${kind}_namespaces; done
+        exec \"$IOCONFORM\" server base shutdown --model multi_reactor --model prefork_epoll \
+            --progress none -- \"$IOCONFORM\" serve poll_loop --listen {addr}";
+    let Some(output) = in_a_poor_place(&home, script) else { return };
+    let text = judged_without_blame(&output);
+    assert!(text.contains("trials ran one at a time"), "{text}");
+}

@@ -122,7 +122,9 @@ prop_compose! {
     ) -> Run {
         let mut records = records;
         if !servers {
-            records.iter_mut().for_each(|record| record.target = None);
+            for record in &mut records {
+                record.target = None;
+            }
         }
         records.sort_by_key(|record| (record.id.clone(), record.target.clone()));
         records.dedup_by_key(|record| (record.id.clone(), record.target.clone()));

@@ -1,16 +1,13 @@
-//! One connection served by a thread that sleeps for it: to its end, in `recv` and `send`, or for
-//! one exchange, in `poll`.
+//! One connection served by a thread that sleeps for it, in `recv` and `send`, to its end.
 
-use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::MsgFlags;
 
-use crate::connection::{Connection, Limits, Reading, Turn};
-use crate::http::{Phase, Wants};
+use crate::connection::{Connection, Limits};
+use crate::http::Wants;
 use crate::socket::Stream;
 use crate::stop;
 
@@ -33,6 +30,9 @@ pub(crate) fn serve(stream: Stream, limits: Limits, stopping: &AtomicBool) {
             connection.leave(Instant::now() + stop::LAST_CHANCE);
         }
         let wants = connection.exchange.wants();
+        if wants == Wants::Close {
+            return;
+        }
         let now = Instant::now();
         if ends_by.is_some_and(|by| by <= now) {
             return;
@@ -66,29 +66,6 @@ pub(crate) fn serve(stream: Stream, limits: Limits, stopping: &AtomicBool) {
         match result {
             Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
             Err(_) => return,
-        }
-    }
-}
-
-/// Goes on with `connection`, a nonblocking socket, until it is between two requests or behind its
-/// last reply: sleeps in `poll` for what the exchange waits for.
-pub(crate) fn exchange(connection: &mut Connection) -> Turn {
-    loop {
-        let turn = connection.turn(Reading::Once);
-        let now = Instant::now();
-        connection.keep_time(now);
-        let awaited = match turn {
-            Turn::Read if connection.exchange.phase() == Phase::Request => PollFlags::POLLIN,
-            Turn::Write => PollFlags::POLLOUT,
-            Turn::Again => continue,
-            Turn::Read | Turn::Process | Turn::Close => return turn,
-        };
-        let timeout = connection.deadline().map_or(PollTimeout::NONE, |deadline| {
-            stop::round_up(deadline.saturating_duration_since(now))
-        });
-        let mut fds = [PollFd::new(connection.stream().as_fd(), awaited)];
-        if poll(&mut fds, timeout) == Ok(0) {
-            connection.exchange.expire();
         }
     }
 }

@@ -95,11 +95,42 @@ impl Connection {
         self.advance(reading, false)
     }
 
+    /// Does the one thing that was reported to be possible: reads once, and processes what is
+    /// whole then, or writes what there is. A reply is not written at once: the socket has to be
+    /// reported as writable first.
+    pub(crate) fn step(&mut self) -> Turn {
+        let result = match self.exchange.wants() {
+            Wants::Write => self.send(),
+            Wants::Read | Wants::Linger => self.receive(MsgFlags::empty()),
+            Wants::Process | Wants::Response | Wants::Close => Ok(false),
+        };
+        match result {
+            Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(_) => return Turn::Close,
+        }
+        while self.exchange.wants() == Wants::Process {
+            self.exchange.process();
+        }
+        match self.exchange.wants() {
+            Wants::Write => Turn::Write,
+            Wants::Close => Turn::Close,
+            Wants::Response => Turn::Process,
+            Wants::Linger => {
+                self.end();
+                Turn::Read
+            }
+            Wants::Read | Wants::Process => Turn::Read,
+        }
+    }
+
     fn advance(&mut self, reading: Reading, here: bool) -> Turn {
         let mut reads = true;
         let mut calls = 0;
         while calls < MOST_CALLS {
             let wants = self.exchange.wants();
+            if wants == Wants::Linger {
+                self.end();
+            }
             let result = match wants {
                 Wants::Process if here => {
                     self.exchange.process();
@@ -107,15 +138,8 @@ impl Connection {
                 }
                 Wants::Process | Wants::Response => return Turn::Process,
                 Wants::Close => return Turn::Close,
-                Wants::Read | Wants::Linger => {
-                    if wants == Wants::Linger {
-                        self.end();
-                    }
-                    if !reads {
-                        return Turn::Read;
-                    }
-                    self.receive(MsgFlags::empty())
-                }
+                Wants::Read | Wants::Linger if !reads => return Turn::Read,
+                Wants::Read | Wants::Linger => self.receive(MsgFlags::empty()),
                 Wants::Write => self.send(),
             };
             match result {

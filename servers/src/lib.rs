@@ -3,8 +3,9 @@
 //! Each file of [`models`] is a complete HTTP/1.1 server, short enough to be read in one sitting:
 //! it shows who waits where, and who hands what to whom. What all of them share stands beside:
 //! the protocol without input or output (`http`), one connection on a nonblocking socket
-//! (`connection`) or a blocking one (`blocking`), an epoll loop's belongings (`reactor`), worker
-//! threads and processes (`threads`, `processes`), and the request to stop (`stop`).
+//! (`connection`) or a blocking one (`blocking`), what a loop owns that waits in epoll (`reactor`)
+//! or elsewhere (`roster`), worker threads and processes (`threads`, `processes`), and the request
+//! to stop (`stop`).
 //!
 //! The resources: `GET /`, `POST /echo` (the body back, with its digest), `GET /bytes/N`, and
 //! `GET /work/MICROS`, which computes so long before it answers. `Server-Thread: PID/TID` in a
@@ -14,6 +15,7 @@ mod blocking;
 mod connection;
 mod entry;
 mod http;
+pub mod load;
 mod mailbox;
 pub mod models;
 mod pool;

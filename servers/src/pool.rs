@@ -104,6 +104,9 @@ impl Pool {
         let now = Instant::now();
         let mut members = self.members();
         let tick = members.ends_by.map(|_| now + TICK);
+        if members.connections.is_empty() {
+            members.due = None;
+        }
         if members.due.is_none_or(|due| now < due) {
             return [members.due, tick].into_iter().flatten().min();
         }

@@ -67,7 +67,7 @@ pub(crate) struct Ticket {
 }
 
 /// Takes a request that is to be processed elsewhere.
-pub(crate) type HandOver = Box<dyn FnMut(Ticket, Request)>;
+pub(crate) type HandOver = Box<dyn FnMut(Ticket, Request) + Send>;
 
 /// A connection, and what epoll is asked to report of it.
 struct Member {
@@ -152,9 +152,9 @@ impl Reactor {
         self.epoll.clone()
     }
 
-    /// Ends the next wait at `moment` at the latest.
+    /// Ends the next wait at `moment` at the latest: for a reactor without connections of its own.
     pub(crate) fn wake_by(&mut self, moment: Option<Instant>) {
-        self.note(moment);
+        self.due = moment;
     }
 
     /// Watches something else.
@@ -292,6 +292,9 @@ impl Reactor {
     fn remove(&mut self, index: usize) {
         self.members[index] = None;
         self.count -= 1;
+        if self.count == 0 {
+            self.due = None;
+        }
         if self.rests_until.is_some() {
             self.rests_until = Some(Instant::now());
         }

@@ -15,7 +15,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, Shutdown, SockFlag, SockType, SockaddrLike, SockaddrStorage,
-    UnixAddr, bind, getsockname, listen, recv, send, setsockopt, shutdown, socket, sockopt,
+    UnixAddr, bind, getsockname, getsockopt, listen, recv, send, setsockopt, shutdown, socket,
+    sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::Pid;
@@ -113,10 +114,7 @@ impl Listener {
             return match sys::accept(self, flags) {
                 Ok(fd) => Accepted::Stream(self.stream(fd)),
                 Err(Errno::EAGAIN | Errno::EINTR) => Accepted::Nothing,
-                Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
-                    complain_of_exhaustion();
-                    Accepted::Exhausted
-                }
+                Err(errno) if is_exhaustion(errno) => Accepted::Exhausted,
                 Err(Errno::EINVAL | Errno::EBADF | Errno::ENOTSOCK) => Accepted::Closed,
                 Err(_) => continue,
             };
@@ -181,6 +179,9 @@ impl Listener {
     pub(crate) fn sibling(&self) -> io::Result<Listener> {
         if matches!(self.address, Address::Unix(_)) {
             return Err(no_reuseport());
+        }
+        if !getsockopt(self, sockopt::ReusePort)? {
+            return Err(io::Error::other("the listener was bound without SO_REUSEPORT"));
         }
         Listener::bind(&self.address, true)
     }
@@ -277,14 +278,17 @@ pub(crate) fn no_reuseport() -> io::Error {
     io::Error::other("AF_UNIX has no SO_REUSEPORT; give --listen ADDRESS:PORT")
 }
 
-/// Says on stderr, at most once a second, that a connection could not be accepted.
-pub(crate) fn complain_of_exhaustion() {
+/// Whether a connection could not be accepted because descriptors or memory ran out. That is said
+/// on stderr, at most once a second.
+pub(crate) fn is_exhaustion(errno: Errno) -> bool {
     static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
     static LAST: AtomicU64 = AtomicU64::new(0);
+    let exhausted = matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM);
     let second = START.elapsed().as_secs() + 1;
-    if LAST.swap(second, Ordering::Relaxed) != second {
-        eprintln!("accept: {}; connections wait in the queue", Errno::last().desc());
+    if exhausted && LAST.swap(second, Ordering::Relaxed) != second {
+        eprintln!("accept: {}; connections wait in the queue", errno.desc());
     }
+    exhausted
 }
 
 /// A time for a socket option; zero would mean for ever.

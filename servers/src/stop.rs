@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -23,6 +24,11 @@ pub(crate) const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// The signals that ask a server to stop.
 pub(crate) fn signals() -> SigSet {
     [Signal::SIGTERM, Signal::SIGINT].into_iter().collect()
+}
+
+/// Whether a stop is requested: for a thread that has been busy, and not looked for long.
+pub(crate) fn is_pending() -> bool {
+    sys::pending().is_ok_and(|pending| signals().iter().any(|signal| pending.contains(signal)))
 }
 
 /// The request to stop. Threads that are started while it lives inherit its signal mask.
@@ -45,7 +51,12 @@ impl Stop {
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<bool> {
         let timeout = timeout.map_or(PollTimeout::NONE, round_up);
         let mut fds = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
-        Ok(poll(&mut fds, timeout)? > 0)
+        loop {
+            match poll(&mut fds, timeout) {
+                Err(Errno::EINTR) => {}
+                count => return Ok(count? > 0),
+            }
+        }
     }
 
     /// Requests a stop of this process itself: a thread that cannot go on ends the server.

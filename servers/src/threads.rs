@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -58,7 +59,8 @@ impl Crew {
         let started = thread::Builder::new().name(name.to_string()).spawn(move || {
             let number = sys::Thread::current().thread;
             crew.roll().running.insert(number, pthread_self());
-            let result = work(&crew);
+            let result = catch_unwind(AssertUnwindSafe(|| work(&crew)))
+                .unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
             let mut roll = crew.roll();
             roll.running.remove(&number);
             roll.count -= 1;

@@ -40,6 +40,36 @@ pub(super) enum Expected {
 }
 
 impl Http {
+    /// With something small at `path`.
+    #[must_use]
+    pub fn small(self, path: &str) -> Http {
+        Http { small: path.to_owned(), ..self }
+    }
+
+    /// With something of 4 MiB or more at `path`.
+    #[must_use]
+    pub fn big(self, path: &str) -> Http {
+        Http { big: Some(path.to_owned()), ..self }
+    }
+
+    /// With what answers a POST by its body at `path`.
+    #[must_use]
+    pub fn echo(self, path: &str) -> Http {
+        Http { echo: Some(path.to_owned()), ..self }
+    }
+
+    /// With something that takes `{micros}` at `path`.
+    #[must_use]
+    pub fn work(self, path: &str) -> Http {
+        Http { work: Some(path.to_owned()), ..self }
+    }
+
+    /// With a field of that name in each reply that tells who made it.
+    #[must_use]
+    pub fn thread(self, field: &str) -> Http {
+        Http { thread: Some(field.to_owned()), ..self }
+    }
+
     pub(super) fn exchange(&self, wish: Wish, last: bool) -> Option<Exchange> {
         let get = |path: String, expected| (format!("GET {path}"), Vec::new(), expected);
         let (line, body, expected) = match wish {

@@ -7,6 +7,7 @@
 mod http;
 mod script;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,6 +61,16 @@ impl Wish<'_> {
             Wish::Big => "a reply of some MiB",
             Wish::Payload(_) => "one's own bytes back",
             Wish::Work(_) => "a reply that takes a while",
+        }
+    }
+
+    /// Where a dialect whose author can say so says how to ask for it.
+    fn key(self) -> &'static str {
+        match self {
+            Wish::Small(_) => "small",
+            Wish::Big => "big",
+            Wish::Payload(_) => "echo",
+            Wish::Work(_) => "work",
         }
     }
 }
@@ -138,6 +149,12 @@ fn exactly(reply: &[u8], received: &[u8]) -> Progress {
     }
 }
 
+impl From<Http> for Dialect {
+    fn from(http: Http) -> Dialect {
+        Dialect::Http(http)
+    }
+}
+
 impl Dialect {
     /// HTTP/1.1, with a server of which nothing is known but that it answers `GET /`.
     pub fn http() -> Dialect {
@@ -196,7 +213,16 @@ impl Dialect {
         };
         let close = if last { " and the end of the connection" } else { "" };
         exchange.ok_or_else(|| {
-            format!("its dialect ({}) has no way to ask for {}{close}", self.word(), wish.words())
+            let lacks = match self {
+                Dialect::Http(_) => format!(": it does not name its `{}`", wish.key()),
+                Dialect::Script(script) => {
+                    let key = if script.has(wish) { "last" } else { wish.key() };
+                    format!(": it does not name its `{key}`")
+                }
+                Dialect::Resp | Dialect::Memcached | Dialect::Echo => String::new(),
+            };
+            let (word, what) = (self.word(), wish.words());
+            format!("its dialect ({word}) has no way to ask for {what}{close}{lacks}")
         })
     }
 
@@ -301,7 +327,7 @@ fn memcached(wish: Wish, last: bool) -> Option<Exchange> {
     };
     let (mut request, reply) = match wish {
         Wish::Small(nonce) => told(&format!("nonce-{nonce}"), nonce.to_string().as_bytes()),
-        Wish::Payload(bytes) if bytes.len() < 1 << 20 => told("payload", bytes),
+        Wish::Payload(bytes) if bytes.len() < 1 << 20 => told(&own_key(bytes), bytes),
         Wish::Big => {
             let length = BIG / PARTS;
             let value =
@@ -317,6 +343,14 @@ fn memcached(wish: Wish, last: bool) -> Option<Exchange> {
         request.extend_from_slice(b"quit\r\n");
     }
     Some(Exchange::exact(request, reply))
+}
+
+/// The key under which a client stores bytes to be told them: clients that store other bytes at the
+/// same time do not meet there.
+fn own_key(bytes: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    format!("payload-{:016x}", hasher.finish())
 }
 
 /// The end of a connection is the client's own half-close here: there is no word for it.
@@ -355,7 +389,20 @@ mod tests {
     }
 
     #[test]
+    fn clients_of_a_store_do_not_share_a_key_for_different_bytes() {
+        let request = |bytes| {
+            let exchange = Dialect::Memcached.exchange(Wish::Payload(bytes), false).unwrap();
+            String::from_utf8(exchange.request).unwrap()
+        };
+        let key = |request: String| request.split(' ').nth(1).unwrap().to_owned();
+        assert_ne!(key(request(b"one")), key(request(b"two")));
+        assert_eq!(request(b"one"), request(b"one"));
+    }
+
+    #[test]
     fn what_a_protocol_does_not_have_is_said() {
+        let refusal = Dialect::http().exchange(Wish::Big, false).unwrap_err();
+        assert!(refusal.ends_with("a reply of some MiB: it does not name its `big`"), "{refusal}");
         let refusal = Dialect::Echo.exchange(Wish::Work(Duration::from_secs(1)), false);
         assert_eq!(
             refusal.unwrap_err(),

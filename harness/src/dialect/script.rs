@@ -55,6 +55,16 @@ impl Script {
         Ok(())
     }
 
+    /// Whether it tells how to ask for it.
+    pub(super) fn has(&self, wish: Wish) -> bool {
+        match wish {
+            Wish::Small(_) => true,
+            Wish::Big => self.big.is_some(),
+            Wish::Payload(_) => self.echo.is_some(),
+            Wish::Work(_) => self.work.is_some(),
+        }
+    }
+
     pub(super) fn exchange(&self, wish: Wish, last: bool) -> Option<Exchange> {
         let (request, reply, name, value) = match wish {
             Wish::Small(nonce) => {

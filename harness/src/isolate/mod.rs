@@ -72,10 +72,19 @@ enum Request {
 /// A trial that is to be run.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
-    case: String,
+    work: Work,
     limit: Duration,
     namespaces: BTreeSet<Namespace>,
     target: Option<Target>,
+}
+
+/// What is done in a trial.
+#[derive(Debug, Serialize, Deserialize)]
+enum Work {
+    /// The case with this id.
+    Case(String),
+    /// The tool with this id, with these arguments.
+    Tool(String, String),
 }
 
 /// What the warden tells the runner.

@@ -13,8 +13,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::de::DeserializeOwned;
 
-use super::{EARLY, EARLY_WANTED, IN_MAIN, Namespace, ORDER, Order, Outcome, Request};
+use super::{EARLY, EARLY_WANTED, IN_MAIN, Namespace, ORDER, Order, Outcome, Request, Work};
 use crate::case::Case;
+use crate::catalogue::Tool;
 use crate::target::Target;
 
 /// What the warden gets on top of the trial's own time to explain a hang and to clean up.
@@ -67,6 +68,21 @@ impl Wardens {
 
     /// Runs one trial of `case` in a process of its own, under a warden that has no other trial.
     pub fn run(&self, case: &Case, terms: Terms) -> Result<Outcome, StartError> {
+        self.carry_out(Work::Case(case.id.to_owned()), case.deadline, terms)
+    }
+
+    /// The same with a tool, which is given `arguments` and may take so long.
+    pub fn run_tool(
+        &self,
+        tool: &Tool,
+        arguments: String,
+        limit: Duration,
+        terms: Terms,
+    ) -> Result<Outcome, StartError> {
+        self.carry_out(Work::Tool(tool.id.to_owned(), arguments), limit, terms)
+    }
+
+    fn carry_out(&self, work: Work, limit: Duration, terms: Terms) -> Result<Outcome, StartError> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle().pop();
         let mut warden = match waiting {
@@ -75,8 +91,8 @@ impl Wardens {
         };
         let scale = if terms.timeout_scale > 0.0 { terms.timeout_scale } else { 1.0 };
         let order = Order {
-            case: case.id.to_owned(),
-            limit: case.deadline.mul_f64(scale),
+            work,
+            limit: limit.mul_f64(scale),
             namespaces: self.namespaces.clone(),
             target: terms.target.cloned(),
         };

@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::{Order, Outcome, Request, autopsy, namespaces};
+use super::{Order, Outcome, Request, Work, autopsy, namespaces};
 use crate::catalogue;
 use crate::record::{Evidence, Verdict};
 use crate::sys::process;
@@ -44,6 +44,8 @@ const PROCESSES: u64 = 2048;
 pub(super) fn serve() -> ! {
     // Not by `std::io::stdin()`: its lock, held here for life, would be inherited by the trials.
     let Ok(stdin) = process::adopt(0) else { process::exit_now(1) };
+    // What the user's shell left open is not for servers to inherit.
+    let _ = process::keep_from_programs(3);
     let mut orders = BufReader::new(File::from(stdin)).lines();
     let mut stdout = std::io::stdout();
     let folder = std::env::temp_dir().join(format!("ioconform-{}", nix::unistd::getpid()));
@@ -243,7 +245,7 @@ fn end_everything(init: Pid) {
 
 fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
     let mut outcome = failed("");
-    outcome.evidence.output = String::from_utf8_lossy(&intake.printed).into_owned();
+    outcome.evidence.output = printable(&String::from_utf8_lossy(&intake.printed));
     let mut ended = None;
     let mut garbage = None;
     for line in intake.reported.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -269,11 +271,17 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
         (End::Ended(Some(WaitStatus::Exited(_, 0))), Some((verdict, reason, mend)), None) => {
             outcome.verdict = verdict;
             outcome.mend = mend;
-            reason
+            printable(&reason)
         }
         (End::Ended(status), _, None) => format!("the trial ended without a verdict ({status:?})"),
     };
     outcome
+}
+
+/// Without what could do something to a terminal: a server may print anything.
+fn printable(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars().map(|c| if harmless(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 /// Pid 1 of the trial's namespaces, where it has them: starts the trial, reaps what it leaves,
@@ -316,7 +324,7 @@ fn trial(order: &Order, folder: &Path, parent: Pid, report: PipeWriter, output: 
             let mut trial =
                 Trial::new(report, order.limit, order.target.clone(), folder.to_owned());
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                run(&order.case, &mut trial)
+                run(&order.work, &mut trial)
             }));
             let result = result
                 .unwrap_or_else(|panic| Err(Stop::Error(format!("panicked: {}", words(&*panic)))));
@@ -330,9 +338,15 @@ fn trial(order: &Order, folder: &Path, parent: Pid, report: PipeWriter, output: 
     }
 }
 
-fn run(case: &str, trial: &mut Trial) -> crate::trial::Result {
-    let case = catalogue::find(case)
-        .ok_or_else(|| Stop::error(format!("no case `{case}` in this program")))?;
+fn run(work: &Work, trial: &mut Trial) -> crate::trial::Result {
+    let missing = |id: &str| Stop::error(format!("no `{id}` in this program"));
+    let case = match work {
+        Work::Case(id) => catalogue::find(id).ok_or_else(|| missing(id))?,
+        Work::Tool(id, arguments) => {
+            let tool = catalogue::find_tool(id).ok_or_else(|| missing(id))?;
+            return (tool.run)(trial, arguments);
+        }
+    };
     for need in case.needs {
         need.probe()?;
     }

@@ -63,6 +63,16 @@ pub fn copy_to(from: impl AsFd, to: RawFd, close_on_exec: bool) -> nix::Result<(
     Errno::result(unsafe { libc::dup3(from.as_fd().as_raw_fd(), to, flags) }).map(drop)
 }
 
+/// Makes every descriptor from `first` on one that no other program inherits (close_range(2), with
+/// `CLOSE_RANGE_CLOEXEC`). Fails with ENOSYS or EINVAL before Linux 5.11.
+pub(crate) fn keep_from_programs(first: u32) -> nix::Result<()> {
+    // SAFETY: close_range takes numbers only, and closes nothing with this flag.
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
+    })
+    .map(drop)
+}
+
 /// The path that this program was started by, told by the kernel's auxiliary vector: it is known
 /// where `/proc/self/exe` is not.
 pub(crate) fn started_as() -> Option<PathBuf> {

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 
-use super::{Address, Client, Reply, Server, listening};
+use super::{Address, Client, Reply, Server};
 use crate::dialect::Exchange;
 use crate::net;
 use crate::trial::{Result, Stop, Trial};
@@ -37,15 +37,10 @@ impl Server {
         self.target().connections.map_or(wanted, |most| most.min(wanted))
     }
 
-    /// Asks on a connection that may have been used before. A server may end such a connection
-    /// whenever it likes, also just as the next request is on its way; the client then takes a new
-    /// one and asks again (RFC 9112, 9.3.1 and 9.5), and so does this.
-    pub fn ask(&self, t: &Trial, client: &mut Client, exchange: &Exchange) -> Result<Reply> {
-        client.send(t, &exchange.request)?;
-        self.reply(t, client, exchange)
-    }
-
-    /// The same for a request that was sent before.
+    /// Waits for the reply to a request that was sent on a connection that may have been used before.
+    /// A server may end such a connection whenever it likes, also just as the next request is on
+    /// its way; the client then takes a new one and asks again (RFC 9112, 9.3.1 and 9.5), and so
+    /// does this.
     pub fn reply(&self, t: &Trial, client: &mut Client, exchange: &Exchange) -> Result<Reply> {
         let reply = client.reply(t, exchange)?;
         if !is_refused(client, &reply) {
@@ -107,13 +102,10 @@ impl Server {
     /// wait: nothing of it is left in the server's socket.
     pub fn comes_to_read(&self, t: &Trial, client: &Client) -> Result<bool> {
         let Some(socket) = client.socket() else { return Ok(false) };
-        let (Address::Tcp(address), Some(own)) = (self.address(), client.local_address()) else {
-            // Over AF_UNIX bytes count as sent for as long as they are not read.
-            return t.eventually(|| Ok(net::unacked(socket)? == 0));
-        };
         t.eventually(|| {
-            let peer = listening::socket(*address, own)?;
-            Ok(net::unacked(socket)? == 0 && peer.is_none_or(|peer| peer.unread == 0))
+            // Over AF_UNIX, bytes count as sent for as long as they are not read.
+            let none_left = self.own_end(client)?.is_none_or(|end| end.unread == 0);
+            Ok(none_left && net::unacked(socket)? == 0)
         })
     }
 
@@ -134,6 +126,7 @@ impl Server {
         if let Address::Unix(path) = self.address() {
             std::fs::remove_file(path)?;
         }
+        // A zombie still has its number, and the next server may find that in a file of this one.
         if gone && self.ends(t)? { Ok(()) } else { Err(Stop::error("the server does not end")) }
     }
 }

@@ -39,7 +39,13 @@ pub(super) fn socket(local: SocketAddr, remote: SocketAddr) -> std::io::Result<O
     if let Ok(Some(told)) = diag::tcp_socket(local, remote) {
         return Ok(Some(told));
     }
-    let found = tcp()?.into_iter().find(|entry| entry.remote_address == remote);
+    // A past connection of the same two addresses may be there still.
+    let is_it = |entry: &TcpNetEntry| {
+        entry.remote_address == remote
+            && entry.local_address.port() == local.port()
+            && entry.state != TcpState::TimeWait
+    };
+    let found = tcp()?.into_iter().find(is_it);
     Ok(found.map(|entry| Told { inode: entry.inode, unread: entry.rx_queue }))
 }
 

@@ -17,6 +17,7 @@ pub(super) struct Log {
 struct State {
     lines: u64,
     end: VecDeque<u8>,
+    complete: bool,
 }
 
 impl Log {
@@ -29,6 +30,7 @@ impl Log {
             while let Ok(length @ 1..) = pipe.read(&mut chunk) {
                 state.lock().unwrap_or_else(PoisonError::into_inner).add(&chunk[..length]);
             }
+            state.lock().unwrap_or_else(PoisonError::into_inner).complete = true;
         })?;
         Ok(log)
     }
@@ -36,6 +38,11 @@ impl Log {
     /// How many lines there were.
     pub(super) fn lines(&self) -> u64 {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).lines
+    }
+
+    /// Whether nothing more will come: the last writer has closed the pipe.
+    pub(super) fn is_complete(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).complete
     }
 
     /// The last of it.

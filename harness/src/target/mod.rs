@@ -1,6 +1,8 @@
 //! A server under test: any command, or one that already runs. A reference server, nginx and a
 //! user's own binary are the same here.
 
+mod build;
+mod check;
 mod client;
 mod crowd;
 mod listening;
@@ -8,6 +10,7 @@ mod log;
 mod preset;
 mod server;
 mod tasks;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,10 +23,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
 
+pub use check::TargetError;
 pub use client::{Client, Ending, Reply};
 pub use preset::{PresetError, presets};
 pub use server::{Server, Shortage};
 pub use tasks::{Sum, Tasks};
+pub use usage::{Spent, Switches, Usage};
 
 /// A server under test, as data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,26 +2,22 @@
 
 mod held;
 mod shortage;
+mod start;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs::Permissions;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 pub use shortage::Shortage;
 
 use super::log::Log;
-use super::{Address, Client, Command, Places, Start, Sum, Target, Tasks, listening};
+use super::{Address, Client, Start, Sum, Target, Tasks, listening};
 use crate::dialect::{Exchange, Wish};
-use crate::sys::process;
+use crate::sys::diag::Told;
 use crate::trial::{Result, Stop, Trial};
 use crate::watch::{self, Sight};
 
@@ -87,107 +83,13 @@ impl Trial {
             Start::Running { address, pid } => {
                 (address.clone(), Control::Running { pid: pid.map(Pid::from_raw) })
             }
-            Start::Command(command) => start(self, &target, command)?,
+            Start::Command(command) => start::start(self, &target, command)?,
         };
         Ok(Server { target, address, control, nonce: Cell::new(1) })
     }
 }
 
-fn start(t: &Trial, target: &Target, command: &Command) -> Result<(Address, Control)> {
-    // Whatever leaves the process that is started now comes back below this one: a daemon too.
-    nix::sys::prctl::set_child_subreaper(true)?;
-    let folder = t.folder()?;
-    // A server that gives up being root must still get at its files.
-    nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
-    std::fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
-    let places = Places {
-        address: (Ipv4Addr::LOCALHOST, free_port()?).into(),
-        unix: folder.join("socket"),
-        folder,
-        workers: target.workers,
-    };
-    for file in &command.files {
-        let path = places.folder.join(&file.name);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        match file.size {
-            Some(size) => std::fs::write(path, crate::dialect::filler(size))?,
-            None => std::fs::write(path, places.fill(&file.text))?,
-        }
-    }
-    let (output, printed) = std::io::pipe()?;
-    let argv: Vec<_> = command.argv.iter().map(|argument| places.fill(argument)).collect();
-    let (program, arguments) = argv.split_first().ok_or_else(|| Stop::error("an empty command"))?;
-    let mut start = std::process::Command::new(program);
-    start.args(arguments).stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed);
-    // A server that links this crate is no warden.
-    start.env_remove(crate::isolate::ORDER);
-    start.env("IOCONFORM_ADDR", places.address.to_string());
-    start.env("PORT", places.address.port().to_string());
-    start.envs(command.environment.iter().map(|(name, value)| (name, places.fill(value))));
-    std::os::unix::process::CommandExt::process_group(&mut start, 0);
-    let child = start
-        .spawn()
-        .map_err(|error| Stop::Error(format!("`{program}` cannot be started: {error}")))?;
-    // The command holds the writing ends of the pipe: the log would never end with them open.
-    drop(start);
-    let mut control = Control::Started { child, log: Log::follow(output)? };
-    let named = command
-        .argv
-        .iter()
-        .chain(command.environment.values())
-        .any(|text| ["{addr}", "{port}", "{unix}"].iter().any(|place| text.contains(place)))
-        || command
-            .files
-            .iter()
-            .any(|file| file.text.contains("{port}") || file.text.contains("{addr}"));
-    let address = control.listens(t, &places, named)?;
-    Ok((address, control))
-}
-
-/// A port of 127.0.0.1 that nobody uses at this moment. In a network namespace of the trial's own
-/// nobody else could.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
 impl Control {
-    /// Where the server listens, once it does. If the command was told where, that is where; if
-    /// not, it is the one place where it listens.
-    fn listens(&mut self, t: &Trial, places: &Places, told: bool) -> Result<Address> {
-        let mut patience = t.patience();
-        let mut elsewhere = Vec::new();
-        while patience.lasts() {
-            let processes = self.processes()?;
-            let found = listening::addresses(&processes)?;
-            let wanted = found.iter().find(|address| places.mean(address));
-            match (wanted, &found[..]) {
-                (Some(address), _) => return Ok(places.reach(address)),
-                (None, [address]) if !told => return Ok(places.reach(address)),
-                _ => elsewhere = found,
-            }
-            if let Some(status) = self.exited(&processes)? {
-                return Err(Stop::Error(format!(
-                    "the server ended before it listened ({status}): {}",
-                    self.last_words()
-                )));
-            }
-            self.wait_a_little()?;
-        }
-        let places: Vec<_> = elsewhere.iter().map(ToString::to_string).collect();
-        Err(Stop::Error(match (places.len(), told) {
-            (0, _) => format!("the server did not come to listen: {}", self.last_words()),
-            (_, true) => {
-                format!("the server listens at {}, not where it was told", places.join(", "))
-            }
-            (_, false) => format!(
-                "the server listens at {}: say which by {{addr}}, {{port}} or {{unix}} in the command",
-                places.join(", ")
-            ),
-        }))
-    }
-
     /// The processes of the server, parents first.
     fn processes(&self) -> Result<Vec<Pid>> {
         match self {
@@ -201,50 +103,20 @@ impl Control {
         }
     }
 
-    /// The status of the command, if it has ended and left nobody.
-    fn exited(&mut self, processes: &[Pid]) -> Result<Option<ExitStatus>> {
-        let Control::Started { child, .. } = self else { return Ok(None) };
-        let status = child.try_wait()?;
-        let alive = |pid: &&Pid| !watch::Task::of_process(**pid).is_zombie();
-        Ok(status.filter(|_| !processes.iter().any(|pid| alive(&pid))))
-    }
-
-    fn last_words(&self) -> String {
-        match self {
-            Control::Started { log, .. } => log.last_line(),
-            Control::Running { .. } => String::new(),
-        }
-    }
-
-    /// Sleeps for a millisecond, or until the server's first process ends.
-    fn wait_a_little(&self) -> Result {
-        let Control::Started { child, .. } = self else { return Ok(()) };
-        let pidfd = process::pidfd(Pid::from_raw(child.id().cast_signed()));
-        let mut fds: Vec<_> = pidfd
-            .iter()
-            .map(|fd| PollFd::new(std::os::fd::AsFd::as_fd(fd), PollFlags::POLLIN))
-            .collect();
-        poll(&mut fds, PollTimeout::from(1_u8))?;
-        Ok(())
-    }
-}
-
-impl Places {
-    /// Whether this is where the command was told to listen: on all addresses, that is too.
-    fn mean(&self, address: &Address) -> bool {
-        match address {
-            Address::Tcp(found) => found.port() == self.address.port(),
-            Address::Unix(path) => *path == self.unix,
-        }
-    }
-
-    /// How a client on this machine reaches a listener.
-    fn reach(&self, address: &Address) -> Address {
-        match address {
-            Address::Tcp(found) if found.ip().is_unspecified() => {
-                Address::Tcp(SocketAddr::new(self.address.ip(), found.port()))
+    /// Whether no process of the server is left alive. One may start another and end between the
+    /// look at the one and the look at the other: so it counts only when there was nobody alive,
+    /// and nobody new, in a second look.
+    fn have_all_ended(&self) -> Result<bool> {
+        let mut before = None;
+        loop {
+            let processes = self.processes()?;
+            if processes.iter().any(|pid| !watch::Task::of_process(*pid).is_zombie()) {
+                return Ok(false);
             }
-            other => other.clone(),
+            if before.as_ref() == Some(&processes) {
+                return Ok(true);
+            }
+            before = Some(processes);
         }
     }
 }
@@ -307,7 +179,7 @@ impl Server {
 
     /// Whether a process of it is left.
     pub fn is_alive(&self) -> Result<bool> {
-        Ok(!self.processes()?.is_empty())
+        Ok(!self.control.have_all_ended()?)
     }
 
     /// How many descriptors all of its processes have open together.
@@ -343,25 +215,29 @@ impl Server {
             holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
         }
         let holder = |client: &Client| {
-            let (Address::Tcp(own), Some(remote)) = (&self.address, client.local_address()) else {
+            if client.local_address().is_none() {
                 return Err(Stop::Unsupported(
                     "who holds a connection is seen over TCP only".to_owned(),
                 ));
-            };
-            let socket = listening::socket(*own, remote)?;
-            Ok(socket.and_then(|socket| holders.get(&socket.inode)).copied())
+            }
+            let end = self.own_end(client)?;
+            Ok(end.and_then(|end| holders.get(&end.inode)).copied())
         };
         clients.iter().map(holder).collect()
     }
 
-    /// The bytes of a client that wait in the server's kernel to be read (`rx_queue` of
-    /// `/proc/net/tcp`, proc_pid_net(5)).
+    /// What is told of its end of a client's connection; nothing over `AF_UNIX`.
+    pub(super) fn own_end(&self, client: &Client) -> Result<Option<Told>> {
+        match (&self.address, client.local_address()) {
+            (Address::Tcp(own), Some(remote)) => Ok(listening::socket(*own, remote)?),
+            _ => Ok(None),
+        }
+    }
+
+    /// The bytes of a client that wait in the server's kernel to be read.
     pub fn unread(&self, client: &Client) -> Result<usize> {
-        let address = client.local_address();
-        let entries = listening::tcp()?;
-        let entry = entries.iter().find(|entry| Some(entry.remote_address) == address);
-        entry.map(|entry| entry.rx_queue as usize).ok_or_else(|| {
-            Stop::Unobservable("/proc/net/tcp does not show the server's end here".to_owned())
+        self.own_end(client)?.map(|end| end.unread as usize).ok_or_else(|| {
+            Stop::Unobservable("the server's end of a connection does not show here".to_owned())
         })
     }
 
@@ -470,11 +346,10 @@ impl Server {
     /// Whether all of its processes come to an end.
     pub fn ends(&mut self, t: &Trial) -> Result<bool> {
         t.eventually(|| {
-            let processes = self.control.processes()?;
             if let Control::Started { child, .. } = &mut self.control {
                 child.try_wait()?;
             }
-            Ok(processes.iter().all(|pid| watch::Task::of_process(*pid).is_zombie()))
+            self.control.have_all_ended()
         })
     }
 

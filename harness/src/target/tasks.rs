@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::trial::Result;
-use crate::watch::{Call, State, Task, asleep, asleep_in, wakeups_hidden};
+use crate::watch::{Call, Counts, State, Task, asleep, asleep_in, wakeups_hidden};
 
 /// Every thread of some processes at a moment.
 #[derive(Debug, Clone)]
@@ -164,6 +164,12 @@ impl Tasks {
             sum.wakeups.insert(member.tid.as_raw(), switches.ok_or_else(wakeups_hidden)?);
         }
         Ok(sum)
+    }
+
+    /// How long each has run and how often it gave its CPU away, by thread id.
+    pub(super) fn counts(&self) -> BTreeMap<i32, Counts> {
+        let count = |member: &Member| Some((member.tid.as_raw(), member.task.counts().ok()?));
+        self.members.iter().filter_map(count).collect()
     }
 
     fn switches(&self) -> Vec<Option<u64>> {

@@ -15,6 +15,16 @@ pub struct Task {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State(pub char);
 
+/// What a thread has used since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// For how long it ran.
+    pub ran: Duration,
+    /// How often it gave up its CPU by itself, and how often it was made to; nothing where the
+    /// system does not count.
+    pub switches: Option<(u64, u64)>,
+}
+
 impl State {
     /// Asleep, and a signal would wake it.
     pub const SLEEPING: State = State('S');
@@ -96,9 +106,20 @@ impl Task {
     /// How often it gave up its CPU by itself since it began; `None` where the system does not
     /// count.
     pub fn voluntary_switches(&self) -> std::io::Result<Option<u64>> {
+        Ok(number(&self.read("status")?, "voluntary_ctxt_switches:"))
+    }
+
+    /// What it has used since it began: the time that it ran is the first field of `schedstat`, in
+    /// nanoseconds, or where the kernel has none, in ticks of 10 ms.
+    pub fn counts(&self) -> std::io::Result<Counts> {
+        let ran = self.read("schedstat").ok().and_then(|line| {
+            Some(Duration::from_nanos(line.split_whitespace().next()?.parse().ok()?))
+        });
         let status = self.read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        Ok(line.and_then(|count| count.trim().parse().ok()))
+        let voluntary = number(&status, "voluntary_ctxt_switches:");
+        let involuntary = number(&status, "nonvoluntary_ctxt_switches:");
+        let ran = ran.map_or_else(|| self.used_cpu(), Ok)?;
+        Ok(Counts { ran, switches: voluntary.zip(involuntary) })
     }
 
     /// The time for which it wanted a CPU since it began: it ran, or waited for its turn. The load
@@ -117,13 +138,25 @@ impl Task {
     /// The CPU time that it used, user and system. `sysconf(_SC_CLK_TCK)` is 100 on every
     /// architecture that Linux still has (`USER_HZ`).
     pub fn used_cpu(&self) -> std::io::Result<Duration> {
+        self.ticks(11)
+    }
+
+    /// The CPU time of its process's children that have ended and were waited for, user and
+    /// system; theirs of their own children is in it (proc_pid_stat(5), `cutime`).
+    pub fn children_cpu(&self) -> std::io::Result<Duration> {
+        self.ticks(13)
+    }
+
+    /// A time for user and one for system, from the field with this number behind the name on.
+    fn ticks(&self, field: usize) -> std::io::Result<Duration> {
         let stat = self.read("stat")?;
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks = |field: usize| {
-            after_name.split_whitespace().nth(field).and_then(|text| text.parse::<u64>().ok())
-        };
-        ticks(11)
-            .zip(ticks(12))
+        let mut fields =
+            after_name.split_whitespace().skip(field).map(|text| text.parse::<u64>().ok());
+        fields
+            .next()
+            .flatten()
+            .zip(fields.next().flatten())
             .map(|(user, system)| Duration::from_millis((user + system) * 10))
             .ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
     }
@@ -149,6 +182,11 @@ impl Task {
     }
 }
 
+/// The number behind a name at the beginning of a line.
+fn number(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,5 +199,8 @@ mod tests {
         assert!(task.open_descriptors().unwrap().contains(&0));
         assert!(task.used_cpu().is_ok());
         assert!(task.wanted_cpu().unwrap() > Duration::ZERO);
+        let counts = task.counts().unwrap();
+        assert!(counts.ran > Duration::ZERO && counts.switches.is_some());
+        assert!(task.children_cpu().is_ok());
     }
 }

@@ -8,7 +8,7 @@ const MOST_TRAILERS: usize = 16;
 
 /// Where in a body the input stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// So many bytes of a body with a stated length are missing.
     Length(u64),
     /// A line with the size of a chunk is next.
@@ -37,7 +37,7 @@ impl Progress {
     /// Moves one step on: takes bytes from the beginning of `input`, appends to `body` what
     /// belongs there, and returns how many were taken. None are taken while a line is incomplete,
     /// and none once the body is whole. `full` says that the input cannot grow any more.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
         input: &[u8],
         full: bool,

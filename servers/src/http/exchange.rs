@@ -127,7 +127,7 @@ impl Exchange {
 
     /// Where input goes: never empty when input is wanted.
     pub(crate) fn space(&mut self) -> &mut [u8] {
-        if self.start == self.end {
+        if self.start == self.end || matches!(self.state, State::Last) {
             (self.start, self.end) = (0, 0);
         } else if self.end == self.input.len() {
             self.input.copy_within(self.start..self.end, 0);
@@ -197,9 +197,13 @@ impl Exchange {
         self.written = 0;
         self.fill();
         self.advance();
+        // The reply had promised to go on before that changed.
+        if self.finishing && self.phase() == Phase::Idle {
+            self.state = State::Last;
+        }
     }
 
-    /// Makes the next reply the last one.
+    /// Makes the next reply the last one, or the one that is being sent.
     pub(crate) fn finish(&mut self) {
         self.finishing = true;
     }

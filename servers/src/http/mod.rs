@@ -6,7 +6,10 @@ mod body;
 mod exchange;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use body::Progress;
 pub(crate) use exchange::{Exchange, Phase, Wants};
-pub(crate) use request::Request;
+pub(crate) use request::{Framing, Request};
 pub(crate) use response::Response;

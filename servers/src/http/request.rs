@@ -39,7 +39,7 @@ pub(super) enum Resource {
 
 /// How the end of a body is told (RFC 9112, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     Length(u64),
     Chunked,
 }

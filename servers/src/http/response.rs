@@ -7,7 +7,7 @@ use base64::Engine as _;
 use sha2::Digest as _;
 
 use super::request::{Method, Request, Resource};
-use crate::sys;
+use crate::{stop, sys};
 
 /// The text of `/`.
 const GREETING: &str = "ioconform reference server\n";
@@ -16,7 +16,7 @@ const ALPHABET: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The statuses that these servers answer with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
+pub(crate) enum Status {
     Ok,
     BadRequest,
     NotFound,
@@ -105,6 +105,7 @@ pub(crate) struct Response {
 impl Request {
     /// Answers the request on the calling thread. This is where `/work` computes.
     pub(crate) fn process(self) -> Response {
+        let mut keep_alive = self.keep_alive;
         let (status, content) = match (self.resource, self.method) {
             (Resource::Refused(status), _) => (status, None),
             (Resource::Root, Method::Get | Method::Head) => {
@@ -115,6 +116,7 @@ impl Request {
             }
             (Resource::Work(micros), Method::Get | Method::Head) => {
                 compute(Duration::from_micros(micros));
+                keep_alive &= !stop::is_pending();
                 (Status::Ok, Some(Content::Text("done\n")))
             }
             (Resource::Echo, Method::Post) => (Status::Ok, Some(Content::Echo(self.body))),
@@ -137,7 +139,7 @@ impl Request {
             allow,
             digest,
             version: self.version,
-            keep_alive: self.keep_alive,
+            keep_alive,
             thread: sys::Thread::current(),
         }
     }

@@ -24,8 +24,8 @@
 
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -34,7 +34,7 @@ use nix::sys::socket::SockFlag;
 use crate::Settings;
 use crate::connection::Connection;
 use crate::http::Wants;
-use crate::socket::{Accepted, BACKLOG, Listener, Stream};
+use crate::socket::{self, Accepted, BACKLOG, Listener, Stream};
 use crate::stop::{self, Stop};
 use crate::sys;
 use crate::sys::ring::{Completion, Kind, Ring};
@@ -51,6 +51,8 @@ const TICK: Duration = Duration::from_millis(20);
 struct Team {
     listener: Listener,
     stop: Stop,
+    /// Where each waits until all have their ring.
+    start: Barrier,
     /// The descriptors of the rings; -1 until a ring is there.
     rings: Vec<AtomicI32>,
     /// Connections so far.
@@ -66,6 +68,7 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     let team = Arc::new(Team {
         listener,
         stop: Stop::new()?,
+        start: Barrier::new(settings.workers),
         rings: (0..settings.workers).map(|_| AtomicI32::new(-1)).collect(),
         accepted: AtomicUsize::new(0),
         stopping: AtomicUsize::new(0),
@@ -74,8 +77,7 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     for number in 0..settings.workers {
         let team = team.clone();
         crew.start(&format!("worker {number}"), move |_| {
-            let mut worker = Worker::new(number, team, settings)?;
-            worker.run()
+            Worker::new(number, team, settings)?.run()
         })?;
     }
     team.stop.wait(None)?;
@@ -119,7 +121,10 @@ struct Worker {
 
 impl Worker {
     fn new(number: usize, team: Arc<Team>, settings: Settings) -> io::Result<Worker> {
-        let ring = Ring::new()?;
+        let ring = Ring::new();
+        // Clients must not take the descriptors that the rings need.
+        team.start.wait();
+        let ring = ring?;
         team.rings[number].store(ring.number(), Ordering::SeqCst);
         Ok(Worker {
             team,
@@ -172,8 +177,7 @@ impl Worker {
             return;
         }
         match Errno::from_raw(-completion.result) {
-            Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM => {
-                crate::socket::complain_of_exhaustion();
+            errno if socket::is_exhaustion(errno) => {
                 self.rests_until = Some(Instant::now() + REST);
             }
             Errno::EINVAL | Errno::EBADF | Errno::ECANCELED => {}
@@ -309,6 +313,9 @@ impl Worker {
             self.ring.forget(number);
             self.members[index] = None;
             self.count -= 1;
+            if self.count == 0 {
+                self.due = None;
+            }
             self.rests_until = self.rests_until.map(|_| Instant::now());
         }
     }

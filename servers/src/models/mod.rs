@@ -28,7 +28,7 @@ use crate::socket::Listener;
 /// What a model multiplies by `--workers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workers {
-    /// Nothing: it has one thread.
+    /// Nothing: the model itself says how many there are.
     Single,
     /// Threads.
     Threads,
@@ -75,7 +75,7 @@ pub static MODELS: &[Model] = &[
     },
     Model {
         name: "half_sync_half_reactor",
-        sentence: "one thread waits, threads take a connection each until its request is answered",
+        sentence: "one thread waits, threads read or write the descriptors that it queues",
         workers: Workers::Threads,
         own_listeners: false,
         serve: half_sync_half_reactor::serve,

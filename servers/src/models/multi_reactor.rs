@@ -36,8 +36,9 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     let mut workers = Vec::new();
     for number in 0..settings.workers {
         let (sender, mailbox) = mailbox::new()?;
+        let reactor = Reactor::new(Trigger::Edge, settings.limits)?;
         workers.push(sender);
-        crew.start(&format!("worker {number}"), move |_| work(&mailbox, settings))?;
+        crew.start(&format!("worker {number}"), move |_| work(reactor, &mailbox))?;
     }
     let mut turns = workers.iter().cycle();
     let mut hand_over = |_: &mut Reactor, stream: Stream| {
@@ -66,8 +67,7 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
 }
 
 /// A worker's loop.
-fn work(mailbox: &Mailbox<Stream>, settings: Settings) -> io::Result<()> {
-    let mut reactor = Reactor::new(Trigger::Edge, settings.limits)?;
+fn work(mut reactor: Reactor, mailbox: &Mailbox<Stream>) -> io::Result<()> {
     reactor.watch(mailbox, EpollFlags::EPOLLIN)?;
     let mut events = Events::new();
     while !reactor.is_done() {

@@ -33,8 +33,8 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     listener.set_nonblocking()?;
     processes::supervise_in_order(vec![listener], settings.workers, &|listener, pipe| {
         let stop = Stop::new()?;
-        let reactor = single_reactor::register(&listener, interest, settings, &stop)?;
+        let reactor = single_reactor::prepare(&listener, interest, settings, &stop)?;
         drop(pipe);
-        single_reactor::run_registered(reactor, &listener, &stop)
+        single_reactor::turn(reactor, &listener, &stop)
     })
 }

@@ -23,8 +23,9 @@
 //! that watched an epoll instance of its own beside it would sleep there, and not here. This one
 //! serves its connection as `blocking_acceptors` does, to its end.
 //!
-//! Good at: a busy few of many workers. It breaks at N connections, idle or slow: each holds its
-//! process. And as nothing can be told to one worker alone, what it must hear comes by a signal.
+//! Good at: little to do for many workers, of which the same few serve and the others sleep on. It
+//! breaks at N connections, idle or slow: each holds its process to its end. And as nothing in the
+//! epoll instance can be meant for one worker alone, the request to stop is a signal.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

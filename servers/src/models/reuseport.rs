@@ -34,12 +34,19 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
         listeners.push(listener.sibling()?);
     }
     listeners.push(listener);
-    let crew = Crew::new();
-    for (number, listener) in listeners.into_iter().enumerate() {
-        let stop = stop.clone();
+    // Everything is there before the first client is, who might take the last descriptor.
+    let mut workers = Vec::new();
+    for listener in listeners {
         listener.set_nonblocking()?;
+        let listener = Arc::new(listener);
+        let reactor = single_reactor::prepare(&listener, EpollFlags::EPOLLIN, settings, &stop)?;
+        workers.push((listener, reactor));
+    }
+    let crew = Crew::new();
+    for (number, (listener, reactor)) in workers.into_iter().enumerate() {
+        let stop = stop.clone();
         crew.start(&format!("worker {number}"), move |_| {
-            single_reactor::run(&Arc::new(listener), EpollFlags::EPOLLIN, settings, &stop)
+            single_reactor::turn(reactor, &listener, &stop)
         })?;
     }
     stop.wait(None)?;

@@ -31,19 +31,19 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     run(&Arc::new(listener), EpollFlags::EPOLLIN, settings, &stop)
 }
 
-/// The loop, which other models run once a worker. `interest` is how the listener is watched:
-/// `EPOLLIN`, for one.
+/// What other models run once a worker. `interest` is how the listener is watched: `EPOLLIN`, for
+/// one.
 pub(super) fn run(
     listener: &Arc<Listener>,
     interest: EpollFlags,
     settings: Settings,
     stop: &Stop,
 ) -> io::Result<()> {
-    run_registered(register(listener, interest, settings, stop)?, listener, stop)
+    turn(prepare(listener, interest, settings, stop)?, listener, stop)
 }
 
-/// The first half of [`run`]: an epoll instance that watches for connections.
-pub(super) fn register(
+/// A reactor that watches for connections and for the request to stop.
+pub(super) fn prepare(
     listener: &Arc<Listener>,
     interest: EpollFlags,
     settings: Settings,
@@ -55,12 +55,8 @@ pub(super) fn register(
     Ok(reactor)
 }
 
-/// The second half.
-pub(super) fn run_registered(
-    mut reactor: Reactor,
-    listener: &Arc<Listener>,
-    stop: &Stop,
-) -> io::Result<()> {
+/// The loop.
+pub(super) fn turn(mut reactor: Reactor, listener: &Listener, stop: &Stop) -> io::Result<()> {
     let mut events = Events::new();
     while !reactor.is_done() {
         for event in reactor.wait(&mut events)? {

@@ -76,6 +76,15 @@ pub(crate) fn wait_signal(set: &SigSet, timeout: Option<Duration>) -> nix::Resul
     }))
 }
 
+/// `sigpending(2)`: the signals that are blocked and wait for the thread or its process.
+pub(crate) fn pending() -> nix::Result<SigSet> {
+    let mut set = std::mem::MaybeUninit::uninit();
+    // SAFETY: the call fills the set in, or fails.
+    Errno::result(unsafe { libc::sigpending(set.as_mut_ptr()) })?;
+    // SAFETY: it was filled in by the kernel.
+    Ok(unsafe { SigSet::from_sigset_t_unchecked(set.assume_init()) })
+}
+
 /// Makes `signal` interrupt system calls (`SA_RESTART` is not set) after it has run `handler`,
 /// which may do only what is async-signal-safe (signal-safety(7)), like storing to an atomic.
 pub(crate) fn interrupt_by(signal: Signal, handler: extern "C" fn(i32)) -> nix::Result<()> {

@@ -91,9 +91,13 @@ impl Ring {
     /// A ring for the calling thread. Fails with `Unsupported` where the kernel lacks what it
     /// takes: buffer rings and multishot receive (Linux 6.0), in a kernel that allows `io_uring`.
     pub(crate) fn new() -> io::Result<Ring> {
-        let lacks = |what: &str| {
-            let text = format!("{what} is not supported by this kernel, or not allowed");
-            move |error| io::Error::new(io::ErrorKind::Unsupported, format!("{text}: {error}"))
+        let lacks = |what: &'static str| {
+            move |error: io::Error| match error.raw_os_error() {
+                Some(libc::ENOSYS | libc::EINVAL) => {
+                    io::Error::other(format!("{what} is not supported by this kernel"))
+                }
+                _ => io::Error::new(error.kind(), format!("{what}: {error}")),
+            }
         };
         let queues = IoUring::builder()
             .setup_cqsize(COMPLETIONS)

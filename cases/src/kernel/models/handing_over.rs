@@ -11,8 +11,9 @@ use super::{WORKERS, rest, start, workers};
 /// The requests of a case.
 const REQUESTS: usize = 8;
 
-/// A request is processed by exactly one of the sleeping workers, which is the only one woken.
-fn check_one_is_woken(t: &mut Trial, model: &str) -> Result {
+/// Of the sleeping workers one is woken for each of the `events` that a request is made of, at most:
+/// the one that was woken for the first may be there still for the second.
+fn check_one_is_woken(t: &mut Trial, model: &str, events: usize) -> Result {
     let server = start(t, model)?;
     let mut client = server.connect(t)?;
     net::barrier()?;
@@ -28,8 +29,8 @@ fn check_one_is_woken(t: &mut Trial, model: &str) -> Result {
     }
     check!(
         t,
-        counts.iter().min() == Some(&1),
-        "the fewest workers that a request wakes: {counts:?}"
+        counts.iter().all(|count| (1..=events).contains(count)),
+        "how many of {WORKERS} workers each request wakes: {counts:?}"
     );
     Ok(())
 }
@@ -37,20 +38,20 @@ fn check_one_is_woken(t: &mut Trial, model: &str) -> Result {
 /// A worker that sleeps on the queue of a half-sync/half-async server is woken for a request, alone.
 #[case(man = ["futex(2), FUTEX_WAKE"], notes = ["S04", "S26"], strength = Documented)]
 fn half_sync_half_async(t: &mut Trial) -> Result {
-    check_one_is_woken(t, "half_sync_half_async")
+    check_one_is_woken(t, "half_sync_half_async", 1)
 }
 
 /// A worker that sleeps on the queue of a half-sync/half-reactor server is woken for a descriptor
-/// that is ready, alone.
-#[case(man = ["futex(2), FUTEX_WAKE"], notes = ["S04", "S28"], strength = Documented)]
+/// that is ready, alone; that the reply can be written is a second event.
+#[case(man = ["futex(2), FUTEX_WAKE"], notes = ["S04", "S05", "S28"], strength = Documented)]
 fn half_sync_half_reactor(t: &mut Trial) -> Result {
-    check_one_is_woken(t, "half_sync_half_reactor")
+    check_one_is_woken(t, "half_sync_half_reactor", 2)
 }
 
 /// A worker of a pool is woken for a connection with something to read, alone.
 #[case(man = ["futex(2), FUTEX_WAKE"], notes = ["S04", "S20"], strength = Documented)]
 fn reactor_pool(t: &mut Trial) -> Result {
-    check_one_is_woken(t, "reactor_pool")
+    check_one_is_woken(t, "reactor_pool", 1)
 }
 
 /// While a worker of a pool is busy with a connection, more data on it wakes nobody: the connection
@@ -72,7 +73,7 @@ fn one_thread_holds_a_connection(t: &mut Trial) -> Result {
     check!(t, client.send(t, &quick.request)?, "a second request is sent behind it");
     net::barrier()?;
     let woken = all.so_far()?.since(&before).woken();
-    let still_busy = all.awake()?.len() == 1;
+    let still_busy = !all.awake()?.is_empty();
     check!(t, client.reply(t, &slow)? == Reply::Whole, "the first is answered");
     check!(t, client.reply(t, &quick)? == Reply::Whole, "and then the second");
     if !still_busy {

@@ -1,0 +1,201 @@
+//! The rounds: which server is measured when.
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use harness::isolate::{StartError, Terms, Wardens};
+use harness::record::Verdict;
+use harness::target::Target;
+use serde::Serialize;
+
+use crate::round::{self, Kind, Order, ROUND};
+
+/// The part of what the slowest server can do that all servers are asked for when latency is
+/// measured.
+pub const LOAD: f64 = 0.5;
+
+/// What is to be measured.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// The servers.
+    pub targets: &'a [Target],
+    /// What is measured of each.
+    pub kinds: &'a [Kind],
+    /// See [`Order`].
+    pub connections: usize,
+    /// See [`Order`].
+    pub threads: usize,
+    /// See [`Order`].
+    pub time: Duration,
+    /// How many rounds count.
+    pub rounds: usize,
+    /// What the trials run under.
+    pub wardens: &'a Wardens,
+    /// Becomes readable, and stays so, when the run is cancelled.
+    pub cancel: Option<BorrowedFd<'a>>,
+}
+
+/// One measurement that is about to begin.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// How many were done.
+    pub done: usize,
+    /// How many there are.
+    pub total: usize,
+    /// The round; 0 is the one that does not count.
+    pub round: usize,
+    /// Whether it is the first of its round.
+    pub begins_round: bool,
+    /// What is measured.
+    pub kind: Kind,
+    /// Of which server.
+    pub target: &'a str,
+}
+
+/// What a measurement came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sample {
+    /// The round; 0 is the one that does not count.
+    pub round: usize,
+    /// What was measured.
+    pub kind: Kind,
+    /// Of which server.
+    pub target: String,
+    /// The measures, if nothing failed.
+    pub measures: BTreeMap<String, f64>,
+    /// What failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// What all of them came to.
+#[derive(Debug, Default)]
+pub struct Samples {
+    /// In the order in which they were taken.
+    pub samples: Vec<Sample>,
+    /// The rate at which latency was measured.
+    pub rate: Option<f64>,
+    /// Whether the run was cancelled.
+    pub cancelled: bool,
+}
+
+impl Plan<'_> {
+    /// Measures in rounds, each server once in a round, for each kind. A server that fails in the
+    /// round that does not count is not tried again with that kind.
+    pub fn run(&self, mut watch: impl FnMut(Step)) -> Samples {
+        let mut found = Samples::default();
+        let total = self.targets.len()
+            * (self.kinds_of(0).count() + self.rounds * self.kinds_of(1).count());
+        let mut done = 0;
+        for round in 0..=self.rounds {
+            let mut begins_round = true;
+            for kind in self.kinds_of(round) {
+                if kind == Kind::Latency && found.rate.is_none() {
+                    found.rate = found.slowest().map(|rate| rate * LOAD);
+                }
+                for target in self.targets {
+                    watch(Step { done, total, round, begins_round, kind, target: &target.name });
+                    done += 1;
+                    begins_round = false;
+                    if found.has_given_up(kind, &target.name) {
+                        continue;
+                    }
+                    match self.measure(round, kind, target, found.rate) {
+                        Some(sample) => found.samples.push(sample),
+                        None => {
+                            found.cancelled = true;
+                            return found;
+                        }
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// What is measured in a round: for the rate of the last kind it takes the first.
+    fn kinds_of(&self, round: usize) -> impl Iterator<Item = Kind> {
+        let takes = move |kind: &Kind| {
+            let for_latency = round == 0 && *kind == Kind::KeepAlive;
+            self.kinds.contains(kind) || (for_latency && self.kinds.contains(&Kind::Latency))
+        };
+        Kind::ALL.into_iter().filter(takes)
+    }
+
+    /// One measurement; nothing if it was cancelled.
+    fn measure(
+        &self,
+        round: usize,
+        kind: Kind,
+        target: &Target,
+        rate: Option<f64>,
+    ) -> Option<Sample> {
+        let mut sample = Sample {
+            round,
+            kind,
+            target: target.name.clone(),
+            measures: BTreeMap::new(),
+            failure: None,
+        };
+        if kind == Kind::Latency && rate.is_none() {
+            sample.failure = Some("there is no rate: no server answered".to_owned());
+            return Some(sample);
+        }
+        let order = Order {
+            kind,
+            connections: self.connections,
+            threads: self.threads,
+            time: self.time,
+            rate: rate.unwrap_or_default(),
+        };
+        let arguments = serde_json::to_string(&order).unwrap_or_default();
+        let terms = Terms { target: Some(target), cancel: self.cancel, ..Terms::default() };
+        match self.wardens.run_tool(&ROUND, arguments, order.limit(), terms) {
+            Ok(outcome) if outcome.verdict == Verdict::Conforms => {
+                let measures = outcome.evidence.measures.into_iter();
+                sample.measures = measures.map(|measure| (measure.name, measure.value)).collect();
+            }
+            Ok(outcome) => sample.failure = Some(outcome.reason),
+            Err(StartError::Cancelled) => return None,
+            Err(error) => sample.failure = Some(error.to_string()),
+        }
+        Some(sample)
+    }
+}
+
+impl Samples {
+    /// What the slowest server can do, of those that can.
+    fn slowest(&self) -> Option<f64> {
+        let rates = self.samples.iter().filter(|sample| sample.kind == Kind::KeepAlive);
+        rates.filter_map(|sample| sample.measures.get(round::RATE).copied()).reduce(f64::min)
+    }
+
+    /// Whether a server is not worth another trial of this kind.
+    fn has_given_up(&self, kind: Kind, target: &str) -> bool {
+        self.samples.iter().any(|sample| {
+            sample.round == 0
+                && sample.kind == kind
+                && sample.target == target
+                && sample.failure.is_some()
+        })
+    }
+
+    /// The values of a measure of a server, a place for each round that counts.
+    pub fn values(
+        &self,
+        kind: Kind,
+        measure: &str,
+        target: &str,
+        rounds: usize,
+    ) -> Vec<Option<f64>> {
+        let value = |round| {
+            let mut samples = self.samples.iter();
+            let sample = samples.find(|sample| {
+                sample.round == round && sample.kind == kind && sample.target == target
+            })?;
+            sample.measures.get(measure).copied()
+        };
+        (1..=rounds).map(value).collect()
+    }
+}
