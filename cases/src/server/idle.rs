@@ -46,7 +46,7 @@ fn quiet(t: &mut Trial) -> Result {
 )]
 fn few_wakeups(t: &mut Trial) -> Result {
     let (server, _clients) = idle_server(t)?;
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
 
     let (before, start) = (server.so_far()?, Instant::now());
     let all = server.idleness()?.wakeups_per_second;

@@ -1,12 +1,16 @@
 //! What a server holds, and whether it comes to rest.
 
+use std::time::{Duration, Instant};
+
 use procfs::net::{TcpNetEntry, TcpState};
 
 use super::{Address, Client, Idleness, Server, listening};
 use crate::dialect::Exchange;
 use crate::trial::{Result, Stop, Trial};
-use crate::watch;
+use crate::watch::{self, Sight};
 
+/// A server that wants a whole CPU for so long never comes to rest.
+const LONG: Duration = Duration::from_secs(2);
 /// How many windows a server has to come to rest.
 const WINDOWS: usize = 4;
 
@@ -34,6 +38,26 @@ impl Server {
             }
         }
         Ok(calmest)
+    }
+
+    /// Waits until all of its threads sleep: it has done what it can. Of one that never sleeps that
+    /// is plain when it has wanted a whole CPU for some seconds.
+    pub fn comes_to_rest(&self, t: &mut Trial) -> Result {
+        let (before, start) = (self.so_far()?, Instant::now());
+        let sight = Sight::here();
+        t.settled(sight.word())?;
+        if sight == Sight::Quiet {
+            return watch::rest();
+        }
+        t.eventually(|| {
+            let busy = || -> Result<bool> {
+                let wanted = self.so_far()?.since(&before).wanted_cpu;
+                Ok(start.elapsed() > LONG
+                    && wanted.as_secs_f64() > 0.95 * start.elapsed().as_secs_f64())
+            };
+            Ok(self.tasks()?.at_rest()? || busy()?)
+        })?;
+        Ok(())
     }
 
     /// Ends the trial as `unobservable` if the server spins even now, when nobody has asked it for
