@@ -7,7 +7,7 @@
 use harness::prelude::*;
 
 /// How many clients end in each way.
-const CLIENTS: usize = 16;
+const CLIENTS: usize = 12;
 /// The ways in which they end.
 const WAYS: usize = 8;
 

@@ -1,7 +1,5 @@
 //! What a server holds, and whether it comes to rest.
 
-use std::collections::BTreeSet;
-
 use procfs::net::{TcpNetEntry, TcpState};
 
 use super::{Address, Client, Idleness, Server, listening};
@@ -55,15 +53,15 @@ impl Server {
         Client::knock(&self.address)
     }
 
-    /// How many TCP connections its processes hold at its address, in whatever state (tcp(7)).
+    /// How many TCP connections at its address somebody holds, in whatever state (tcp(7)): those
+    /// that wait to be accepted have no inode yet, and those that only the kernel still has
+    /// (`TIME_WAIT`) have none any more. None over `AF_UNIX`, where that is not seen.
     pub fn connections(&self) -> Result<usize> {
         let Address::Tcp(address) = &self.address else { return Ok(0) };
-        let held: BTreeSet<u64> =
-            self.processes()?.into_iter().flat_map(listening::sockets_of).collect();
         let is_one = |entry: &TcpNetEntry| {
             entry.state != TcpState::Listen
                 && entry.local_address.port() == address.port()
-                && held.contains(&entry.inode)
+                && entry.inode != 0
         };
         Ok(listening::tcp()?.iter().filter(|entry| is_one(entry)).count())
     }
