@@ -221,4 +221,12 @@ mod tests {
     fn names_are_only_text() {
         assert_eq!(escaped("<a&b>"), "&lt;a&amp;b&gt;");
     }
+
+    #[test]
+    fn a_server_without_a_figure_is_in_the_picture_too() {
+        let picture = draw(&crate::report::tests::report());
+        assert!(picture.contains(">2.00 [2.00, 2.00]</text>"), "{picture}");
+        assert!(picture.contains(">not measured</text>"), "{picture}");
+        assert_eq!(picture.matches("<circle").count(), 2);
+    }
 }

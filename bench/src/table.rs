@@ -171,7 +171,24 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let rows = [vec!["".into(), "rate".into()], vec!["ab".into(), "1".into()]];
+        let rows = [vec![String::new(), "rate".into()], vec!["ab".into(), "1".into()]];
         assert_eq!(aligned(&rows), ["    rate", "ab     1"]);
+    }
+
+    #[test]
+    fn a_report_is_a_table_and_what_was_left_out_of_it() {
+        let lines = lines(&crate::report::tests::report());
+        assert_eq!(
+            lines[..5],
+            [
+                "keep-alive: 8 connections, requests in a closed loop",
+                "     per second       ratio [95 %]",
+                "  a       5 500                  1",
+                "  b      11 000  2.00 [2.00, 2.00]",
+                "  c           -                  -",
+            ]
+        );
+        let failed = "failed: keepalive of c in the warm-up, and was not tried again: dead";
+        assert!(lines.iter().any(|line| line == failed), "{lines:?}");
     }
 }

@@ -121,6 +121,7 @@ fn targets(arguments: &arguments::Bench) -> anyhow::Result<Vec<Target>> {
         let dialect = Dialect::named("http")?;
         targets.push(Target::command(arguments.command.clone(), dialect, workers));
     }
+    targets.iter().try_for_each(Target::check)?;
     name_apart(&mut targets);
     Ok(targets)
 }
@@ -164,20 +165,20 @@ fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// One line on a terminal, over and over; elsewhere a line a round.
+/// One line on a terminal, over and over; elsewhere a line each.
 fn progress(step: Step) {
     let round = match step.round {
         0 => "warm-up".to_owned(),
         round => format!("round {round}"),
     };
-    let (place, kind, target) = (step.done + 1, step.kind.word(), step.target);
+    let ((number, total), kind, target) = (step.place, step.kind.word(), &step.target.name);
     let mut stderr = anstream::stderr();
     // Nobody is told if there is nobody to tell.
     if std::io::stderr().is_terminal() {
-        let _ = write!(stderr, "\r\x1b[K[{place}/{}] {round}: {kind} of {target}", step.total);
+        let _ = write!(stderr, "\r\x1b[K[{number}/{total}] {round}: {kind} of {target}");
         let _ = stderr.flush();
-    } else if step.begins_round {
-        let _ = writeln!(stderr, "[{place}/{}] {round}", step.total);
+    } else {
+        let _ = writeln!(stderr, "[{number}/{total}] {round}: {kind} of {target}");
     }
 }
 

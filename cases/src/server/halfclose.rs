@@ -28,7 +28,7 @@ fn reply_delivered(t: &mut Trial) -> Result {
     client.send(t, &exchange.request)?;
     client.half_close()?;
     // It has sent what the client's kernel takes, and knows of the half-close.
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
 
     check!(
         t,

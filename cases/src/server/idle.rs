@@ -50,7 +50,7 @@ fn quiet(t: &mut Trial) -> Result {
 )]
 fn few_wakeups(t: &mut Trial) -> Result {
     let (server, _clients) = idle_server(t)?;
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
 
     let (mut all, mut most) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..LOOKS {

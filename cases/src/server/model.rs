@@ -119,7 +119,7 @@ fn slow_request_stalls_nobody(t: &mut Trial) -> Result {
 )]
 fn burst_served(t: &mut Trial) -> Result {
     let server = t.server()?;
-    let work = Wish::Work(Duration::from_millis(2));
+    let work = Wish::Work(Duration::from_millis(10));
     let request = server.request(work, false).or_else(|_| server.small())?;
     server.pause(t)?;
     let mut clients = Vec::new();

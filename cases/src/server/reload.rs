@@ -63,7 +63,7 @@ fn queued_survive(t: &mut Trial) -> Result {
 )]
 fn no_fd_leak(t: &mut Trial) -> Result {
     let server = t.server()?;
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
     let before = server.leader_descriptors()?;
     for _ in 0..RELOADS {
         server.reload_noticed(t)?;

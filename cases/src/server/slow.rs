@@ -30,7 +30,6 @@ fn others_are_served(t: &Trial, server: &Server) -> Result<Reply> {
     except = [
         ("blocking_acceptors", "each worker serves one client to its end"),
         ("blocking_acceptors_forked", "each worker serves one client to its end"),
-        ("half_sync_half_reactor", "a worker waits for the rest of a request, and for its client"),
         ("prefork_shared_epoll", "each worker serves one client to its end"),
     ],
     strength = Must
@@ -46,7 +45,7 @@ fn reader_isolated(t: &mut Trial) -> Result {
         readers.push((reader, exchange));
     }
     // It has written what it can, and waits.
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
 
     let count = readers.len();
     check!(
@@ -66,7 +65,6 @@ fn reader_isolated(t: &mut Trial) -> Result {
     except = [
         ("blocking_acceptors", "each worker serves one client to its end"),
         ("blocking_acceptors_forked", "each worker serves one client to its end"),
-        ("half_sync_half_reactor", "a worker waits for the rest of a request, and for its client"),
         ("prefork_shared_epoll", "each worker serves one client to its end"),
     ],
     strength = Must
@@ -79,7 +77,7 @@ fn sender_isolated(t: &mut Trial) -> Result {
     for sender in &mut senders {
         sender.send(t, half)?;
     }
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
 
     let count = senders.len();
     check!(

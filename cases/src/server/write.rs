@@ -36,7 +36,7 @@ fn peer_gone_survives(t: &mut Trial) -> Result {
         }
         client.reset()?;
     }
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
 
     let alive = server.processes()?;
     let dead = writers.iter().filter(|pid| !alive.contains(pid)).count();

@@ -17,6 +17,7 @@ pub use shortage::Shortage;
 use super::log::Log;
 use super::{Address, Client, Start, Sum, Target, Tasks, listening};
 use crate::dialect::{Exchange, Wish};
+use crate::sys::diag::Told;
 use crate::trial::{Result, Stop, Trial};
 use crate::watch::{self, Sight};
 
@@ -209,30 +210,34 @@ impl Server {
     /// The processes that hold the server's ends of these connections; nothing for one that nobody
     /// has accepted. Of several processes that hold one, the first.
     pub fn holders(&self, clients: &[Client]) -> Result<Vec<Option<Pid>>> {
-        let entries = listening::tcp()?;
-        let inodes: BTreeMap<_, _> =
-            entries.iter().map(|entry| (entry.remote_address, entry.inode)).collect();
         let mut holders = BTreeMap::new();
         for pid in self.processes()?.into_iter().rev() {
             holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
         }
         let holder = |client: &Client| {
-            let address = client.local_address().ok_or_else(|| {
-                Stop::Unsupported("who holds a connection is seen over TCP only".to_owned())
-            })?;
-            Ok(inodes.get(&address).and_then(|inode| holders.get(inode)).copied())
+            if client.local_address().is_none() {
+                return Err(Stop::Unsupported(
+                    "who holds a connection is seen over TCP only".to_owned(),
+                ));
+            }
+            let end = self.own_end(client)?;
+            Ok(end.and_then(|end| holders.get(&end.inode)).copied())
         };
         clients.iter().map(holder).collect()
     }
 
-    /// The bytes of a client that wait in the server's kernel to be read (`rx_queue` of
-    /// `/proc/net/tcp`, proc_pid_net(5)).
+    /// What is told of its end of a client's connection; nothing over `AF_UNIX`.
+    pub(super) fn own_end(&self, client: &Client) -> Result<Option<Told>> {
+        match (&self.address, client.local_address()) {
+            (Address::Tcp(own), Some(remote)) => Ok(listening::socket(*own, remote)?),
+            _ => Ok(None),
+        }
+    }
+
+    /// The bytes of a client that wait in the server's kernel to be read.
     pub fn unread(&self, client: &Client) -> Result<usize> {
-        let address = client.local_address();
-        let entries = listening::tcp()?;
-        let entry = entries.iter().find(|entry| Some(entry.remote_address) == address);
-        entry.map(|entry| entry.rx_queue as usize).ok_or_else(|| {
-            Stop::Unobservable("/proc/net/tcp does not show the server's end here".to_owned())
+        self.own_end(client)?.map(|end| end.unread as usize).ok_or_else(|| {
+            Stop::Unobservable("the server's end of a connection does not show here".to_owned())
         })
     }
 

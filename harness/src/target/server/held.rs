@@ -1,12 +1,16 @@
 //! What a server holds, and whether it comes to rest.
 
+use std::time::{Duration, Instant};
+
 use procfs::net::{TcpNetEntry, TcpState};
 
 use super::{Address, Client, Idleness, Server, listening};
 use crate::dialect::Exchange;
 use crate::trial::{Result, Stop, Trial};
-use crate::watch;
+use crate::watch::{self, Sight};
 
+/// A server that wants a whole CPU for so long never comes to rest.
+const LONG: Duration = Duration::from_secs(2);
 /// How many windows a server has to come to rest.
 const WINDOWS: usize = 4;
 
@@ -34,6 +38,26 @@ impl Server {
             }
         }
         Ok(calmest)
+    }
+
+    /// Waits until all of its threads sleep: it has done what it can. Of one that never sleeps that
+    /// is plain when it has wanted a whole CPU for some seconds.
+    pub fn comes_to_rest(&self, t: &mut Trial) -> Result {
+        let (before, start) = (self.so_far()?, Instant::now());
+        let sight = Sight::here();
+        t.settled(sight.word())?;
+        if sight == Sight::Quiet {
+            return watch::rest();
+        }
+        t.eventually(|| {
+            let busy = || -> Result<bool> {
+                let wanted = self.so_far()?.since(&before).wanted_cpu;
+                Ok(start.elapsed() > LONG
+                    && wanted.as_secs_f64() > 0.95 * start.elapsed().as_secs_f64())
+            };
+            Ok(self.tasks()?.at_rest()? || busy()?)
+        })?;
+        Ok(())
     }
 
     /// Ends the trial as `unobservable` if the server spins even now, when nobody has asked it for
@@ -69,10 +93,8 @@ impl Server {
     /// Whether a process of it has accepted a client's connection and has read all that came on
     /// it. Ends the trial as `unsupported` over `AF_UNIX`, where that is not seen.
     pub fn has_read(&self, client: &Client) -> Result<bool> {
-        let remote = client.local_address();
         let accepted = self.holder(client)?.is_some();
-        let is_it = |entry: &TcpNetEntry| Some(entry.remote_address) == remote;
-        Ok(accepted && listening::tcp()?.iter().any(|e| is_it(e) && e.rx_queue == 0))
+        Ok(accepted && self.own_end(client)?.is_some_and(|end| end.unread == 0))
     }
 
     /// How many descriptors the process has open that takes signals for all of them.
