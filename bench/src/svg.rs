@@ -186,7 +186,11 @@ impl Axis {
 
 /// `1/8` up to a half, else the number.
 fn label(mark: f64) -> String {
-    if mark < 0.6 { format!("1/{:.0}", 1.0 / mark) } else { grouped(mark, 2) }
+    match mark {
+        _ if mark < 0.6 => format!("1/{:.0}", 1.0 / mark),
+        _ if mark < 1.0 => grouped(mark, 2),
+        _ => mark.to_string(),
+    }
 }
 
 /// For the text of an element.

@@ -26,6 +26,8 @@ use crate::{COULD_NOT_JUDGE, Failure};
 /// one, one that forks, and one without readiness.
 const MODELS: [&str; 5] =
     ["multi_reactor", "reuseport", "single_reactor", "prefork_epoll", "io_uring"];
+/// What the claim is about.
+const CLAIMED: &str = "reuseport";
 /// The exit status of a run that was cancelled.
 const INTERRUPTED: u8 = 130;
 
@@ -129,7 +131,9 @@ fn targets(arguments: &arguments::Bench) -> anyhow::Result<Vec<Target>> {
 /// The name of the server that the others are compared with.
 fn against(arguments: &arguments::Bench, targets: &[Target]) -> anyhow::Result<String> {
     let names: Vec<&str> = targets.iter().map(|target| &*target.name).collect();
-    let wanted = arguments.against.as_deref().or(names.first().copied());
+    let claimed = arguments.claim && names.contains(&CLAIMED);
+    let first = if claimed { Some(CLAIMED) } else { names.first().copied() };
+    let wanted = arguments.against.as_deref().or(first);
     let wanted = wanted.context("there is no server")?;
     ensure!(
         names.contains(&wanted),

@@ -10,10 +10,8 @@ use harness::prelude::*;
 
 /// How many clients are connected, and ask for nothing.
 const CLIENTS: usize = 32;
-
-/// How often it is looked at at most: a server may have something to do after its start, as
-/// memcached has, whose thread for old items comes to rest within a second.
-const LOOKS: usize = 5;
+/// How many windows of half a second a server has to come to rest.
+const WINDOWS: usize = 4;
 
 /// A server with clients that ask for nothing.
 fn idle_server(t: &mut Trial) -> Result<(Server, Vec<Client>)> {
@@ -52,17 +50,18 @@ fn few_wakeups(t: &mut Trial) -> Result {
     let (server, _clients) = idle_server(t)?;
     server.comes_to_rest(t)?;
 
-    let (mut all, mut most) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..LOOKS {
+    // The first of some windows in which it holds: some servers come to rest by and by.
+    let mut most = f64::INFINITY;
+    for _ in 0..WINDOWS {
         let (before, start) = (server.so_far()?, Instant::now());
-        all = server.idleness()?.wakeups_per_second;
+        server.idleness()?;
         let wakeups = server.so_far()?.since(&before).wakeups;
-        most = wakeups.into_values().max().unwrap_or(0) as f64 / start.elapsed().as_secs_f64();
+        let max = wakeups.into_values().max().unwrap_or(0) as f64;
+        most = most.min(max / start.elapsed().as_secs_f64());
         if most <= 20.0 {
             break;
         }
     }
-    t.measure("wakeups per second, all threads together", all)?;
     check!(t, most <= 20.0, "wakeups per second of the thread that is woken most often");
     Ok(())
 }
