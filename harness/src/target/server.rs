@@ -19,10 +19,13 @@ use super::{Address, Client, Start, Sum, Target, Tasks, listening};
 use crate::dialect::{Exchange, Wish};
 use crate::sys::diag::Told;
 use crate::trial::{Result, Stop, Trial};
-use crate::watch::{self, Sight};
+use crate::watch::{self, Patience, Sight, State};
 
 /// How long a server is looked at to see what it does while nobody asks for anything.
 const WINDOW: Duration = Duration::from_millis(500);
+/// How long a server may take to arrange for its signals when it listens already. One that never
+/// sleeps is not waited for longer than that.
+const START: Duration = Duration::from_millis(250);
 
 /// A server that listens. What the suite started ends with the trial.
 #[derive(Debug)]
@@ -327,20 +330,32 @@ impl Server {
         processes.first().copied().ok_or_else(|| Stop::error("the server has ended"))
     }
 
-    /// Asks it to end in order.
-    pub fn stop(&self) -> Result {
-        Ok(kill(self.leader()?, self.target.stop.0)?)
+    /// Waits until its leader sleeps, or is stopped, for some time at most: a server may listen
+    /// before it has arranged for its signals, and one that comes too early is lost on it.
+    pub fn await_leader(&self) -> Result<Pid> {
+        let leader = self.leader()?;
+        let task = watch::Task::of_process(leader);
+        let mut patience = Patience::new(START);
+        while patience.lasts() && !watch::asleep(&task)? && task.state().ok() != Some(State('T')) {
+            nix::sched::sched_yield()?;
+        }
+        Ok(leader)
     }
 
-    /// Asks it to read its configuration anew. Ends the trial as `unsupported` if it has no
-    /// signal for that.
+    /// Asks it to end in order, once its start is over.
+    pub fn stop(&self) -> Result {
+        Ok(kill(self.await_leader()?, self.target.stop.0)?)
+    }
+
+    /// Asks it to read its configuration anew, once its start is over. Ends the trial as
+    /// `unsupported` if it has no signal for that.
     pub fn reload(&self) -> Result {
         let signal = self.target.reload.ok_or_else(|| {
             Stop::Unsupported(
                 "no signal is known that makes it reload: name one with --reload".to_owned(),
             )
         })?;
-        Ok(kill(self.leader()?, signal.0)?)
+        Ok(kill(self.await_leader()?, signal.0)?)
     }
 
     /// Whether all of its processes come to an end.
