@@ -211,7 +211,7 @@ fn nothing_is_left_behind_a_bench_that_was_killed() {
     child.wait().unwrap();
     let start = Instant::now();
     while !processes_with(&word).is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{:?}", processes_with(&word));
+        assert!(start.elapsed() < Duration::from_mins(1), "{:?}", processes_with(&word));
         nix::sched::sched_yield().unwrap();
     }
 }

@@ -66,7 +66,7 @@ mod tests {
         let start = Instant::now();
         let share = Share { rate, number, count };
         let mut schedule = Schedule::new(share, start, Duration::from_millis(millis));
-        let late = start + Duration::from_secs(3600);
+        let late = start + Duration::from_hours(1);
         std::iter::from_fn(|| schedule.take(late)).map(|moment| moment - start).collect()
     }
 

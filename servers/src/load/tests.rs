@@ -95,7 +95,7 @@ fn what_goes_wrong_ends_the_run_and_is_named(#[case] reply: &[u8], #[case] failu
     let reply = reply.to_vec();
     let address = server(move |stream| stream.write_all(&reply).is_err());
     let mut swarm = Swarm::new(&aim(address, Use::KeepAlive), 1, 1).unwrap();
-    let tally = swarm.run(Pace::Closed, Duration::from_secs(60)).unwrap();
+    let tally = swarm.run(Pace::Closed, Duration::from_mins(1)).unwrap();
     assert_eq!((tally.failure, tally.answered_in_all), (Some(failure), 0));
 }
 
@@ -103,7 +103,7 @@ fn what_goes_wrong_ends_the_run_and_is_named(#[case] reply: &[u8], #[case] failu
 fn nobody_there_is_a_failure_to_connect() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut swarm = Swarm::new(&aim(address, Use::Once), 1, 1).unwrap();
-    let tally = swarm.run(Pace::Closed, Duration::from_secs(60)).unwrap();
+    let tally = swarm.run(Pace::Closed, Duration::from_mins(1)).unwrap();
     assert_eq!(tally.failure, Some(Failure::Connect(Errno::ECONNREFUSED)));
 }
 
