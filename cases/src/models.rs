@@ -10,6 +10,11 @@ use servers::{Model, Workers};
 /// not, it is not the kernel.
 pub const REFERENCE: &str = "multi_reactor";
 
+/// The models whose workers serve one connection each, to its end: they hold as many as they have
+/// workers.
+const ONE_EACH: [&str; 3] =
+    ["blocking_acceptors", "blocking_acceptors_forked", "prefork_shared_epoll"];
+
 /// A reference server as a target, with so many workers if it has any.
 pub fn target(model: &Model, workers: usize) -> Target {
     let argv = ["/proc/self/exe", model.name, "--listen", "{addr}", "--workers", "{workers}"];
@@ -29,6 +34,7 @@ pub fn target(model: &Model, workers: usize) -> Target {
         start: Start::Command(command),
         version: format!("ioconform {}", env!("CARGO_PKG_VERSION")),
         reference: true,
+        connections: ONE_EACH.contains(&model.name).then_some(workers),
         ..Target::command(Vec::new(), dialect.into(), workers)
     }
 }

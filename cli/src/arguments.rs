@@ -200,6 +200,9 @@ pub(crate) struct Targets {
     /// How many workers servers are told to have, or have
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) workers: u32,
+    /// How many connections the command, or the server at ADDRESS, holds at once, if that is limited
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connections: Option<u32>,
     /// The signal that ends the command in order
     #[arg(long, value_name = "SIGNAL", default_value = "TERM")]
     pub(crate) stop: SignalName,

@@ -123,6 +123,7 @@ fn targets(arguments: &arguments::Bench) -> anyhow::Result<Vec<Target>> {
         let dialect = Dialect::named("http")?;
         targets.push(Target::command(arguments.command.clone(), dialect, workers));
     }
+    targets.iter().try_for_each(Target::check)?;
     name_apart(&mut targets);
     Ok(targets)
 }

@@ -39,6 +39,7 @@ fn targets(arguments: &Targets) -> anyhow::Result<Vec<Target>> {
             target.name = address.to_string();
             target.start = Start::Running { address: address.clone(), pid: arguments.pid };
         }
+        target.connections = arguments.connections.map(|count| count as usize);
         target.stop = arguments.stop;
         target.reload = arguments.reload;
         targets.push(target);

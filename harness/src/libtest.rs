@@ -8,7 +8,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::case::Case;
+use crate::case::{Case, Strength};
 use crate::isolate::{Namespace, Terms, Wardens};
 use crate::judge::Judge;
 use crate::record::{Record, Verdict};
@@ -90,6 +90,14 @@ impl Tester {
         };
         match record.verdict {
             _ if !record.expected => Err(explain(&record).into()),
+            // Not to be overlooked, and no failure.
+            Verdict::Deviates if record.strength == Strength::Should => {
+                let seen = record.failed_check().map_or(String::new(), |check| {
+                    format!(": expected {}, observed {}", check.expected, check.observed)
+                });
+                let Record { verdict, note, reason, .. } = &record;
+                Ok(Completion::ignored_with(format!("{verdict}, {note}: {reason}{seen}")))
+            }
             Verdict::Conforms | Verdict::Deviates | Verdict::Error => Ok(Completion::Completed),
             Verdict::Skipped | Verdict::Blocked | Verdict::Unobservable | Verdict::Unsupported => {
                 Ok(Completion::ignored_with(format!("{}: {}", record.verdict, record.reason)))

@@ -37,6 +37,13 @@ pub fn binomial(name: &str, hits: u64, samples: u64, p: f64) -> Result<Statistic
     })
 }
 
+/// The probability, at most, that a fair choice of a bin for each of so many samples gives more than
+/// `most` to one: the sum over the bins (Boole's inequality).
+pub fn uneven_by_chance(bins: u64, samples: u64, most: u64) -> Result<f64> {
+    let share = Binomial::new(1.0 / bins as f64, samples)?;
+    Ok(bins as f64 * share.sf(most))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +57,21 @@ mod tests {
     fn uniform_counts_have_a_high_p(#[case] counts: &[u64], #[case] p: f64, #[case] within: f64) {
         let statistic = uniform("test", counts).unwrap();
         assert!((statistic.p - p).abs() <= within, "{}", statistic.p);
+    }
+
+    // All in one of two bins: 2 / 2^n. All but at most one: 2 (1 + n) / 2^n.
+    #[rstest]
+    #[case(2, 10, 10, 0.0)]
+    #[case(2, 10, 9, 2.0 / 1024.0)]
+    #[case(2, 10, 8, 22.0 / 1024.0)]
+    #[case(4, 5, 4, 4.0 / 1024.0)]
+    fn the_chance_of_an_uneven_choice_is_bounded(
+        #[case] bins: u64,
+        #[case] samples: u64,
+        #[case] most: u64,
+        #[case] p: f64,
+    ) {
+        assert!((uneven_by_chance(bins, samples, most).unwrap() - p).abs() < 1e-9);
     }
 
     #[rstest]

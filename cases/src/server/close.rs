@@ -6,6 +6,8 @@
 
 use harness::prelude::*;
 
+use super::midway;
+
 /// The last reply of a connection is whole although the client has sent something behind its last
 /// request.
 #[case(
@@ -17,9 +19,7 @@ use harness::prelude::*;
 fn no_reset_with_unread(t: &mut Trial) -> Result {
     let server = t.server()?;
     let last = server.request(Wish::Big, true)?;
-    let mut client = server.connect_narrow(t)?;
-    client.send(t, &last.request)?;
-    check!(t, client.hears(t)?, "the last reply begins");
+    let mut client = midway(t, &server, &last)?;
 
     // An end of line too many, as browsers used to send: nothing that could ask for an answer.
     client.send(t, b"\r\n")?;

@@ -4,10 +4,14 @@
 //! but the machine's other users. What shows it is the CPU that its threads want, and how often
 //! they are woken.
 
+use std::time::Instant;
+
 use harness::prelude::*;
 
 /// How many clients are connected, and ask for nothing.
 const CLIENTS: usize = 32;
+/// How many windows of half a second a server has to come to rest.
+const WINDOWS: usize = 4;
 
 /// A server with clients that ask for nothing.
 fn idle_server(t: &mut Trial) -> Result<(Server, Vec<Client>)> {
@@ -36,7 +40,7 @@ fn quiet(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// With clients that ask for nothing, its threads are woken no more than 20 times a second each.
+/// With clients that ask for nothing, no thread is woken more than 20 times a second.
 #[case(
     man = ["epoll_wait(2)"],
     incident = ["redis 175a9e319", "libuv 51a22f60d"],
@@ -44,12 +48,20 @@ fn quiet(t: &mut Trial) -> Result {
 )]
 fn few_wakeups(t: &mut Trial) -> Result {
     let (server, _clients) = idle_server(t)?;
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
 
-    let idleness = server.idleness()?;
-    let threads = server.tasks()?.len();
-    let each = idleness.wakeups_per_second / threads.max(1) as f64;
-    t.measure("wakeups per second and thread", each)?;
-    check!(t, each <= 20.0, "wakeups per second of each of {threads} threads, on average");
+    // The first of some windows in which it holds: some servers come to rest by and by.
+    let mut most = f64::INFINITY;
+    for _ in 0..WINDOWS {
+        let (before, start) = (server.so_far()?, Instant::now());
+        server.idleness()?;
+        let wakeups = server.so_far()?.since(&before).wakeups;
+        let max = wakeups.into_values().max().unwrap_or(0) as f64;
+        most = most.min(max / start.elapsed().as_secs_f64());
+        if most <= 20.0 {
+            break;
+        }
+    }
+    check!(t, most <= 20.0, "wakeups per second of the thread that is woken most often");
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::text;
 /// For how long a slow request computes: the longest is tried if a shorter one was over before
 /// the machine came to serve others.
 const SLOW: [Duration; 3] =
-    [Duration::from_millis(200), Duration::from_millis(600), Duration::from_secs(2)];
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1500)];
 
 /// How many of `count` clients that come while one request computes are answered before it is: the
 /// most of several rounds, with longer and longer requests, until `enough` were.
@@ -102,8 +102,8 @@ fn slow_request_stalls_not_all(t: &mut Trial) -> Result {
 )]
 fn slow_request_stalls_nobody(t: &mut Trial) -> Result {
     let server = t.server()?;
-    // So many that a hash gives the busy worker none of them less than once in e^32 runs.
-    let count = (32 * server.workers()).min(256);
+    // So many that a hash gives the busy worker none of them once in e^16 runs, or less often.
+    let count = (16 * server.workers()).min(256);
 
     let served = served_beside_a_slow_one(t, &server, count, count)?;
     check!(t, served == count, "of {count} clients that come while a request computes");
@@ -119,11 +119,12 @@ fn slow_request_stalls_nobody(t: &mut Trial) -> Result {
 )]
 fn burst_served(t: &mut Trial) -> Result {
     let server = t.server()?;
-    let small = server.small()?;
+    let work = Wish::Work(Duration::from_millis(10));
+    let request = server.request(work, false).or_else(|_| server.small())?;
     server.pause(t)?;
     let mut clients = Vec::new();
     while let Some(mut client) = server.knock()?.filter(|_| clients.len() < 64 + server.workers()) {
-        client.send_at_once(&small.request)?;
+        client.send_at_once(&request.request)?;
         clients.push(client);
     }
     server.resume()?;
@@ -132,7 +133,7 @@ fn burst_served(t: &mut Trial) -> Result {
     let mut worse = None;
     t.eventually(|| {
         for mut client in std::mem::take(&mut clients) {
-            match client.look(&small)? {
+            match client.look(&request)? {
                 None => clients.push(client),
                 Some(Reply::Whole) => {}
                 Some(other) => worse = Some(other),

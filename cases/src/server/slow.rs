@@ -39,12 +39,13 @@ fn reader_isolated(t: &mut Trial) -> Result {
     let big = server.request(Wish::Big, false)?;
     let mut readers = Vec::new();
     for _ in 0..crowd_size(&server) {
-        let mut reader = server.connect_narrow(t)?;
-        reader.send(t, &big.request)?;
-        readers.push(reader);
+        let (mut reader, mut exchange) = (server.connect_narrow(t)?, big.clone());
+        let sent = reader.send_at_once(&big.request)?;
+        exchange.request.drain(..sent);
+        readers.push((reader, exchange));
     }
     // It has written what it can, and waits.
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
 
     let count = readers.len();
     check!(
@@ -52,7 +53,8 @@ fn reader_isolated(t: &mut Trial) -> Result {
         others_are_served(t, &server)? == Reply::Whole,
         "clients are served beside {count} that do not read"
     );
-    check!(t, readers[0].reply(t, &big)? == Reply::Whole, "one of those gets its reply, at last");
+    let (reader, exchange) = &mut readers[0];
+    check!(t, reader.ask(t, exchange)? == Reply::Whole, "one of those gets its reply, at last");
     Ok(())
 }
 
@@ -75,7 +77,7 @@ fn sender_isolated(t: &mut Trial) -> Result {
     for sender in &mut senders {
         sender.send(t, half)?;
     }
-    server.settles(t)?;
+    server.comes_to_rest(t)?;
 
     let count = senders.len();
     check!(

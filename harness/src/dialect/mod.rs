@@ -7,6 +7,7 @@
 mod http;
 mod script;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -326,7 +327,7 @@ fn memcached(wish: Wish, last: bool) -> Option<Exchange> {
     };
     let (mut request, reply) = match wish {
         Wish::Small(nonce) => told(&format!("nonce-{nonce}"), nonce.to_string().as_bytes()),
-        Wish::Payload(bytes) if bytes.len() < 1 << 20 => told("payload", bytes),
+        Wish::Payload(bytes) if bytes.len() < 1 << 20 => told(&own_key(bytes), bytes),
         Wish::Big => {
             let length = BIG / PARTS;
             let value =
@@ -342,6 +343,14 @@ fn memcached(wish: Wish, last: bool) -> Option<Exchange> {
         request.extend_from_slice(b"quit\r\n");
     }
     Some(Exchange::exact(request, reply))
+}
+
+/// The key under which a client stores bytes to be told them: clients that store other bytes at the
+/// same time do not meet there.
+fn own_key(bytes: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    format!("payload-{:016x}", hasher.finish())
 }
 
 /// The end of a connection is the client's own half-close here: there is no word for it.
@@ -377,6 +386,17 @@ mod tests {
         received[900] = b'?';
         assert_eq!(exactly(&reply, &received[..999]), Progress::More);
         assert!(matches!(exactly(&reply, &received), Progress::Wrong(why) if why.contains("900")));
+    }
+
+    #[test]
+    fn clients_of_a_store_do_not_share_a_key_for_different_bytes() {
+        let request = |bytes| {
+            let exchange = Dialect::Memcached.exchange(Wish::Payload(bytes), false).unwrap();
+            String::from_utf8(exchange.request).unwrap()
+        };
+        let key = |request: String| request.split(' ').nth(1).unwrap().to_owned();
+        assert_ne!(key(request(b"one")), key(request(b"two")));
+        assert_eq!(request(b"one"), request(b"one"));
     }
 
     #[test]

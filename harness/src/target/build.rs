@@ -40,6 +40,12 @@ impl Target {
         Target { workers, ..self }
     }
 
+    /// How many connections it holds at once, where that is limited.
+    #[must_use]
+    pub fn connections(self, most: usize) -> Target {
+        Target { connections: Some(most), ..self }
+    }
+
     /// The signal that ends it in order, by name (`"TERM"`, `"SIGQUIT"`). Panics if there is no
     /// such signal.
     #[must_use]
@@ -91,6 +97,7 @@ mod tests {
         let target = Target::bin("/x/server", ["{addr}"])
             .dialect(Http::default().big("/big"))
             .workers(3)
+            .connections(100)
             .stop("QUIT")
             .reload("sighup")
             .env("THREADS", "{workers}")
@@ -100,6 +107,7 @@ mod tests {
         assert_eq!(command.environment["THREADS"], "{workers}");
         assert_eq!(command.files[0].text, "listen {addr}");
         assert_eq!((&*target.name, target.workers), ("server", 3));
+        assert_eq!(target.connections, Some(100));
         assert_eq!(target.stop, named("QUIT"));
         assert_eq!(target.reload, Some(named("HUP")));
         assert!(

@@ -216,11 +216,12 @@ impl Client {
         self.stream.is_ok()
     }
 
-    /// Shuts down the sending direction: there will be no further request.
+    /// Shuts down the sending direction: there will be no further request. Of a connection that
+    /// the server has reset there is nothing left to shut down.
     pub fn half_close(&self) -> Result {
-        match &self.stream {
-            Ok(stream) => Ok(stream.shutdown(Shutdown::Write)?),
-            Err(_) => Ok(()),
+        match self.stream.as_ref().map(|stream| stream.shutdown(Shutdown::Write)) {
+            Ok(Err(error)) if error.kind() != ErrorKind::NotConnected => Err(error.into()),
+            _ => Ok(()),
         }
     }
 
@@ -250,6 +251,11 @@ impl Client {
             Ok(Stream::Tcp(stream)) => stream.local_addr().ok(),
             _ => None,
         }
+    }
+
+    /// Whether no reply came yet.
+    pub fn is_fresh(&self) -> bool {
+        self.last.is_empty()
     }
 
     /// The bytes that have come and were not taken from the kernel yet (`FIONREAD`).

@@ -4,6 +4,7 @@
 mod build;
 mod check;
 mod client;
+mod crowd;
 mod listening;
 mod log;
 mod preset;
@@ -25,7 +26,7 @@ use crate::dialect::Dialect;
 pub use check::TargetError;
 pub use client::{Client, Ending, Reply};
 pub use preset::{PresetError, presets};
-pub use server::Server;
+pub use server::{Server, Shortage};
 pub use tasks::{Sum, Tasks};
 pub use usage::{Spent, Switches, Usage};
 
@@ -40,6 +41,9 @@ pub struct Target {
     pub dialect: Dialect,
     /// How many workers it is told to have, or is said to have.
     pub workers: usize,
+    /// How many connections it holds at once, if that is limited and known: more than those have to
+    /// wait, or are refused.
+    pub connections: Option<usize>,
     /// The signal that ends it in order.
     pub stop: SignalName,
     /// The signal that makes it read its configuration anew, if it has one.
@@ -173,6 +177,7 @@ impl Target {
             start: Start::Command(Command { argv, ..Command::default() }),
             dialect,
             workers,
+            connections: None,
             stop: SignalName(Signal::SIGTERM),
             reload: None,
             version: String::new(),

@@ -38,6 +38,8 @@ struct Preset {
     dialect: Dialect,
     /// How many workers it has where that is not for the caller to say.
     workers: Option<usize>,
+    /// How many connections it holds at once, where that is limited.
+    connections: Option<usize>,
     stop: SignalName,
     reload: Option<SignalName>,
 }
@@ -97,6 +99,7 @@ impl Target {
             }),
             dialect: preset.dialect,
             workers: preset.workers.unwrap_or(workers),
+            connections: preset.connections,
             stop: preset.stop,
             reload: preset.reload,
             version,

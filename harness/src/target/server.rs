@@ -1,6 +1,7 @@
 //! A server while it runs.
 
 mod held;
+mod shortage;
 mod start;
 
 use std::cell::Cell;
@@ -11,10 +12,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+pub use shortage::Shortage;
+
 use super::log::Log;
 use super::{Address, Client, Start, Sum, Target, Tasks, listening};
 use crate::dialect::{Exchange, Wish};
-use crate::sys::process;
+use crate::sys::diag::Told;
 use crate::trial::{Result, Stop, Trial};
 use crate::watch::{self, Sight};
 
@@ -59,6 +62,18 @@ impl Trial {
     /// Starts a server, and returns when it listens. One that does not come so far is the suite's
     /// own failure: nothing can be said of it.
     pub fn start(&mut self, target: Target) -> Result<Server> {
+        let server = self.listening(target)?;
+        if let Some(preparation) = server.target.dialect.preparation() {
+            let reply = server.connect(self)?.ask(self, &preparation)?;
+            if reply != super::Reply::Whole {
+                return Err(Stop::Error(format!("the server could not be prepared: {reply:?}")));
+            }
+        }
+        Ok(server)
+    }
+
+    /// The same, with nothing asked of the server yet.
+    pub fn listening(&mut self, target: Target) -> Result<Server> {
         if !std::path::Path::new("/proc/self").exists() {
             return Err(Stop::Unobservable(
                 "there is no /proc to watch a server through".to_owned(),
@@ -70,14 +85,7 @@ impl Trial {
             }
             Start::Command(command) => start::start(self, &target, command)?,
         };
-        let server = Server { target, address, control, nonce: Cell::new(1) };
-        if let Some(preparation) = server.target.dialect.preparation() {
-            let reply = server.connect(self)?.ask(self, &preparation)?;
-            if reply != super::Reply::Whole {
-                return Err(Stop::Error(format!("the server could not be prepared: {reply:?}")));
-            }
-        }
-        Ok(server)
+        Ok(Server { target, address, control, nonce: Cell::new(1) })
     }
 }
 
@@ -202,30 +210,34 @@ impl Server {
     /// The processes that hold the server's ends of these connections; nothing for one that nobody
     /// has accepted. Of several processes that hold one, the first.
     pub fn holders(&self, clients: &[Client]) -> Result<Vec<Option<Pid>>> {
-        let entries = listening::tcp()?;
-        let inodes: BTreeMap<_, _> =
-            entries.iter().map(|entry| (entry.remote_address, entry.inode)).collect();
         let mut holders = BTreeMap::new();
         for pid in self.processes()?.into_iter().rev() {
             holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
         }
         let holder = |client: &Client| {
-            let address = client.local_address().ok_or_else(|| {
-                Stop::Unsupported("who holds a connection is seen over TCP only".to_owned())
-            })?;
-            Ok(inodes.get(&address).and_then(|inode| holders.get(inode)).copied())
+            if client.local_address().is_none() {
+                return Err(Stop::Unsupported(
+                    "who holds a connection is seen over TCP only".to_owned(),
+                ));
+            }
+            let end = self.own_end(client)?;
+            Ok(end.and_then(|end| holders.get(&end.inode)).copied())
         };
         clients.iter().map(holder).collect()
     }
 
-    /// The bytes of a client that wait in the server's kernel to be read (`rx_queue` of
-    /// `/proc/net/tcp`, proc_pid_net(5)).
+    /// What is told of its end of a client's connection; nothing over `AF_UNIX`.
+    pub(super) fn own_end(&self, client: &Client) -> Result<Option<Told>> {
+        match (&self.address, client.local_address()) {
+            (Address::Tcp(own), Some(remote)) => Ok(listening::socket(*own, remote)?),
+            _ => Ok(None),
+        }
+    }
+
+    /// The bytes of a client that wait in the server's kernel to be read.
     pub fn unread(&self, client: &Client) -> Result<usize> {
-        let address = client.local_address();
-        let entries = listening::tcp()?;
-        let entry = entries.iter().find(|entry| Some(entry.remote_address) == address);
-        entry.map(|entry| entry.rx_queue as usize).ok_or_else(|| {
-            Stop::Unobservable("/proc/net/tcp does not show the server's end here".to_owned())
+        self.own_end(client)?.map(|end| end.unread as usize).ok_or_else(|| {
+            Stop::Unobservable("the server's end of a connection does not show here".to_owned())
         })
     }
 
@@ -306,24 +318,6 @@ impl Server {
             kill(pid, Signal::SIGCONT)?;
         }
         Ok(())
-    }
-
-    /// Lets each of its processes open `more` descriptors and no further one; to be undone by
-    /// [`Server::set_descriptor_limits`] with what this returns.
-    pub fn leave_descriptors(&self, more: u64) -> Result<Vec<(Pid, u64)>> {
-        let mut limits = Vec::new();
-        for pid in self.own_processes("lower its limit of descriptors")? {
-            let open = watch::Task::of_process(pid).open_descriptors()?;
-            let highest = open.last().copied().unwrap_or(2).unsigned_abs();
-            limits.push((pid, u64::from(highest) + 1 + more));
-        }
-        self.set_descriptor_limits(&limits)
-    }
-
-    /// Sets the limits of descriptors of its processes, and returns what they were.
-    pub fn set_descriptor_limits(&self, limits: &[(Pid, u64)]) -> Result<Vec<(Pid, u64)>> {
-        let set = |(pid, limit): &(Pid, u64)| Ok((*pid, process::limit_descriptors(*pid, *limit)?));
-        limits.iter().map(set).collect()
     }
 
     /// The process that takes signals for all of them: the one that was started, or if that has

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Address, Client, begin, is_passing, nonblocking_socket, ready, receive, stream};
+use super::{Address, Client, begin, nonblocking_socket, ready, receive, stream};
 use crate::dialect::{Exchange, Progress};
 use crate::net;
 use crate::target::Reply;
@@ -46,8 +46,9 @@ impl Client {
             match stream.write(&bytes[sent..]) {
                 Ok(length) => sent += length,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if is_passing(&error) => break,
-                Err(error) => return Err(error.into()),
+                // The kernel takes no more; or the server has ended the connection, which shows in
+                // the reply.
+                Err(_) => break,
             }
         }
         Ok(sent)

@@ -1,14 +1,16 @@
 //! What a server holds, and whether it comes to rest.
 
-use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use procfs::net::{TcpNetEntry, TcpState};
 
 use super::{Address, Client, Idleness, Server, listening};
 use crate::dialect::Exchange;
 use crate::trial::{Result, Stop, Trial};
-use crate::watch;
+use crate::watch::{self, Sight};
 
+/// A server that wants a whole CPU for so long never comes to rest.
+const LONG: Duration = Duration::from_secs(2);
 /// How many windows a server has to come to rest.
 const WINDOWS: usize = 4;
 
@@ -38,6 +40,26 @@ impl Server {
         Ok(calmest)
     }
 
+    /// Waits until all of its threads sleep: it has done what it can. Of one that never sleeps that
+    /// is plain when it has wanted a whole CPU for some seconds.
+    pub fn comes_to_rest(&self, t: &mut Trial) -> Result {
+        let (before, start) = (self.so_far()?, Instant::now());
+        let sight = Sight::here();
+        t.settled(sight.word())?;
+        if sight == Sight::Quiet {
+            return watch::rest();
+        }
+        t.eventually(|| {
+            let busy = || -> Result<bool> {
+                let wanted = self.so_far()?.since(&before).wanted_cpu;
+                Ok(start.elapsed() > LONG
+                    && wanted.as_secs_f64() > 0.95 * start.elapsed().as_secs_f64())
+            };
+            Ok(self.tasks()?.at_rest()? || busy()?)
+        })?;
+        Ok(())
+    }
+
     /// Ends the trial as `unobservable` if the server spins even now, when nobody has asked it for
     /// anything: of such a server nothing is learned by what makes others spin.
     pub fn must_rest_by_nature(&self) -> Result {
@@ -55,15 +77,15 @@ impl Server {
         Client::knock(&self.address)
     }
 
-    /// How many TCP connections its processes hold at its address, in whatever state (tcp(7)).
+    /// How many TCP connections at its address somebody holds, in whatever state (tcp(7)): those
+    /// that wait to be accepted have no inode yet, and those that only the kernel still has
+    /// (`TIME_WAIT`) have none any more. None over `AF_UNIX`, where that is not seen.
     pub fn connections(&self) -> Result<usize> {
         let Address::Tcp(address) = &self.address else { return Ok(0) };
-        let held: BTreeSet<u64> =
-            self.processes()?.into_iter().flat_map(listening::sockets_of).collect();
         let is_one = |entry: &TcpNetEntry| {
             entry.state != TcpState::Listen
                 && entry.local_address.port() == address.port()
-                && held.contains(&entry.inode)
+                && entry.inode != 0
         };
         Ok(listening::tcp()?.iter().filter(|entry| is_one(entry)).count())
     }
@@ -71,10 +93,8 @@ impl Server {
     /// Whether a process of it has accepted a client's connection and has read all that came on
     /// it. Ends the trial as `unsupported` over `AF_UNIX`, where that is not seen.
     pub fn has_read(&self, client: &Client) -> Result<bool> {
-        let remote = client.local_address();
         let accepted = self.holder(client)?.is_some();
-        let is_it = |entry: &TcpNetEntry| Some(entry.remote_address) == remote;
-        Ok(accepted && listening::tcp()?.iter().any(|e| is_it(e) && e.rx_queue == 0))
+        Ok(accepted && self.own_end(client)?.is_some_and(|end| end.unread == 0))
     }
 
     /// How many descriptors the process has open that takes signals for all of them.
@@ -82,16 +102,12 @@ impl Server {
         Ok(watch::Task::of_process(self.leader()?).open_descriptors()?.len())
     }
 
-    /// Makes it reload, and waits until it has woken up to that, has no more processes than before,
-    /// and sleeps again.
-    pub fn reload_and_settle(&self, t: &mut Trial) -> Result {
-        let count = self.processes()?.len();
+    /// Makes it reload, and waits until the process that takes the signal has woken up to it.
+    pub fn reload_noticed(&self, t: &Trial) -> Result {
         let leader = watch::Task::of_process(self.leader()?);
         let before = leader.voluntary_switches()?;
         self.reload()?;
         t.eventually(|| Ok(leader.voluntary_switches()? != before))?;
-        t.eventually(|| Ok(self.processes()?.len() <= count))?;
-        self.settles(t)?;
         Ok(())
     }
 
