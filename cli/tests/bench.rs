@@ -114,6 +114,7 @@ fn the_claim_gets_a_verdict() {
         .code(0)
         .stdout(is_match(r"\n(true|partly|false) \(S22\): multi_reactor serves").unwrap())
         .stdout(is_match(r"\n(true|partly|false) \(S22, S29\): reuseport serves").unwrap())
+        .stdout(is_match(r"\n(true|partly|false) \(S22, S29\): reuseport takes less CPU").unwrap())
         .stdout(is_match(r"\n(true|partly|false) \(S36\): reuseport shares").unwrap());
 }
 
