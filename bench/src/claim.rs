@@ -7,9 +7,11 @@
 //! "Best" is a claim about every other model at once, and so are the intervals: each has so much
 //! confidence that all of them hold together with 95 % (Bonferroni).
 
-use serde::Serialize;
-use servers::Model;
+use std::cmp::Ordering;
 
+use serde::Serialize;
+
+use crate::metric::Better;
 use crate::report::Report;
 use crate::round::{self, Kind};
 use crate::statistics::{CONFIDENCE, Ratio, ratio};
@@ -63,94 +65,87 @@ pub struct Finding {
 
 /// Holds the claims against a report that has short connections.
 pub fn findings(report: &Report) -> Vec<Finding> {
-    let model = |name: &str| servers::find(name);
-    let shares_port = |name: &&str| model(name).is_some_and(|model: &Model| model.own_listeners);
     let names: Vec<&str> = report.targets.iter().map(|target| &*target.name).collect();
+    let shares_port = |name: &&str| servers::find(name).is_some_and(|model| model.own_listeners);
     let (reuseport, others): (Vec<&str>, Vec<&str>) = names.iter().copied().partition(shares_port);
+    let second = names.contains(&SECOND_MODEL).then_some((SECOND_MODEL, "S22"));
+    let claimed = second.into_iter().chain(reuseport.iter().map(|name| (*name, "S22, S29")));
     let mut findings = Vec::new();
-    if names.contains(&SECOND_MODEL) {
-        findings.push(Finding {
-            notes: "S22",
-            claim: format!(
-                "{SECOND_MODEL} serves more short connections than every model without SO_REUSEPORT"
-            ),
-            ..best(report, SECOND_MODEL, &others)
-        });
+    for (name, notes) in claimed {
+        for (measure, words) in [
+            (round::RATE, "serves more short connections"),
+            (round::CPU, "takes less CPU time for a short connection"),
+        ] {
+            let (verdict, why) = best(report, name, &others, measure);
+            let claim = format!("{name} {words} than every model without SO_REUSEPORT");
+            findings.push(Finding { claim, notes, verdict, why });
+        }
     }
-    for name in &reuseport {
-        findings.push(Finding {
-            notes: "S22, S29",
-            claim: format!("{name} serves more short connections than every model without it"),
-            ..best(report, name, &others)
-        });
-    }
-    for name in &reuseport {
-        findings.push(Finding {
-            notes: "S36",
-            claim: format!("{name} shares short connections out evenly to its workers"),
-            ..even(report, name)
-        });
+    for name in reuseport {
+        let (verdict, why) = even(report, name);
+        let claim = format!("{name} shares short connections out evenly to its workers");
+        findings.push(Finding { claim, notes: "S36", verdict, why });
     }
     findings
 }
 
-/// Whether a server beats all of `others`.
-fn best(report: &Report, name: &str, others: &[&str]) -> Finding {
+/// Whether a server is better than all of `others` by a measure.
+fn best(report: &Report, name: &str, others: &[&str], measure: &str) -> (Stand, String) {
     let others: Vec<&str> = others.iter().copied().filter(|other| *other != name).collect();
     let confidence = 1.0 - (1.0 - CONFIDENCE) / others.len().max(1) as f64;
-    let values = |name: &str| report.values(name, Kind::Short, round::RATE);
+    let values = |name: &str| report.values(name, Kind::Short, measure);
     let mut ratios = Vec::new();
     for other in others {
         ratios.extend(ratio(values(other), values(name), confidence).map(|ratio| (other, ratio)));
     }
-    let (verdict, why) = judge(name, &ratios);
-    Finding { claim: String::new(), notes: "", verdict, why }
+    let better = if measure == round::CPU { Better::Lower } else { Better::Higher };
+    judge(name, &ratios, better)
 }
 
 /// From the ratios of all others to a server: how its being best stands, and why.
-fn judge(name: &str, ratios: &[(&str, Ratio)]) -> (Stand, String) {
-    use std::cmp::Ordering;
-    let those = |wanted: Option<Ordering>| -> Vec<String> {
-        let is = |(_, ratio): &&(&str, Ratio)| ratio.differs() == wanted;
-        let words = |(other, ratio): &(&str, Ratio)| format!("{other} {}", in_words(*ratio));
-        ratios.iter().filter(is).map(words).collect()
+fn judge(name: &str, ratios: &[(&str, Ratio)], better: Better) -> (Stand, String) {
+    let (good, bad) = match better {
+        Better::Higher => (Ordering::Greater, Ordering::Less),
+        Better::Lower => (Ordering::Less, Ordering::Greater),
     };
-    let (faster, slower, level) =
-        (those(Some(Ordering::Greater)), those(Some(Ordering::Less)), those(None));
-    match (faster.is_empty(), level.is_empty()) {
+    let those = |wanted: Option<Ordering>| -> Vec<&(&str, Ratio)> {
+        ratios.iter().filter(|(_, ratio)| ratio.differs() == wanted).collect()
+    };
+    let (ahead, behind, level) = (those(Some(good)), those(Some(bad)), those(None));
+    let told = |(other, ratio): &&(&str, Ratio)| format!("{other} {}", in_words(*ratio));
+    let list = |words: Vec<String>| words.join(", ");
+    match (ahead.is_empty(), level.is_empty()) {
         _ if ratios.is_empty() => {
             (Stand::Unknown, "there is nothing to compare it with".to_owned())
         }
-        (false, _) => (Stand::False, format!("faster than {name}: {}", faster.join(", "))),
-        (true, true) => (Stand::True, format!("all {} others are slower", slower.len())),
-        (true, false) => (
-            Stand::Partly,
-            format!(
-                "no other is surely faster, {} of {} are slower; not told apart: {}",
-                slower.len(),
-                ratios.len(),
-                level.join(", ")
-            ),
-        ),
+        (false, _) => {
+            let ahead = list(ahead.iter().map(told).collect());
+            (Stand::False, format!("better than {name}, as ratios to it: {ahead}"))
+        }
+        (true, true) => (Stand::True, format!("all {} others are behind", behind.len())),
+        (true, false) => {
+            let level = list(level.iter().map(|(other, _)| (*other).to_owned()).collect());
+            let (behind, all) = (behind.len(), ratios.len());
+            let why = format!(
+                "no other is surely better, {behind} of {all} are behind; not told apart: {level}"
+            );
+            (Stand::Partly, why)
+        }
     }
 }
 
 /// Whether the workers of a server share evenly.
-fn even(report: &Report, name: &str) -> Finding {
+fn even(report: &Report, name: &str) -> (Stand, String) {
     let values = report.values(name, Kind::Short, round::FAIRNESS);
-    let least = values.iter().copied().flatten().reduce(f64::min);
-    let (verdict, why) = match least {
-        None => (Stand::Unknown, "there is no figure of it".to_owned()),
-        Some(least) => {
-            let verdict = match least {
-                _ if least >= EVEN => Stand::True,
-                _ if least >= HALF_EVEN => Stand::Partly,
-                _ => Stand::False,
-            };
-            (verdict, format!("Jain's index of the workers was {least:.2} in the worst round"))
-        }
+    let Some(least) = values.iter().copied().flatten().reduce(f64::min) else {
+        return (Stand::Unknown, "there is no figure of it".to_owned());
     };
-    Finding { claim: String::new(), notes: "", verdict, why }
+    let stand = match least {
+        _ if least >= EVEN => Stand::True,
+        _ if least >= HALF_EVEN => Stand::Partly,
+        _ => Stand::False,
+    };
+    (stand, format!("Jain's index of the workers was {least:.2} in the worst round"))
 }
 
 #[cfg(test)]
@@ -164,16 +159,21 @@ mod tests {
 
     #[rstest]
     #[case(&[], Stand::Unknown, "nothing")]
-    #[case(&[("b", ratio(0.5, 0.9)), ("c", ratio(0.9, 0.99))], Stand::True, "all 2")]
-    #[case(&[("b", ratio(0.5, 0.9)), ("c", ratio(0.9, 1.1))], Stand::Partly, "c 0.99")]
-    #[case(&[("b", ratio(0.5, 0.9)), ("c", ratio(1.1, 1.2))], Stand::False, "faster than a: c")]
+    #[case(&[("b", ratio(0.5, 0.9)), ("c", ratio(0.9, 0.99))], Stand::True, "all 2 others")]
+    #[case(&[("b", ratio(0.5, 0.9)), ("c", ratio(0.9, 1.1))], Stand::Partly, "not told apart: c")]
+    #[case(&[("b", ratio(0.5, 0.9)), ("c", ratio(1.1, 1.2))], Stand::False, "as ratios to it: c")]
     fn best_is_better_than_every_other(
-        #[case] ratios: &[(&str, Ratio)],
+        #[case] ratios: &[(&'static str, Ratio)],
         #[case] stand: Stand,
         #[case] words: &str,
     ) {
-        let (found, why) = judge("a", ratios);
+        let (found, why) = judge("a", ratios, Better::Higher);
         assert_eq!(found, stand, "{why}");
         assert!(why.contains(words), "{why}");
+        // What is cheaper has the inverse ratio.
+        let inverse =
+            |(name, it): &(&'static str, Ratio)| (*name, ratio(1.0 / it.high, 1.0 / it.low));
+        let inverses: Vec<_> = ratios.iter().map(inverse).collect();
+        assert_eq!(judge("a", &inverses, Better::Lower).0, stand);
     }
 }

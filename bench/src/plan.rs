@@ -39,18 +39,14 @@ pub struct Plan<'a> {
 /// One measurement that is about to begin.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
-    /// How many were done.
-    pub done: usize,
-    /// How many there are.
-    pub total: usize,
+    /// Its number, from 1, and how many there are.
+    pub place: (usize, usize),
     /// The round; 0 is the one that does not count.
     pub round: usize,
-    /// Whether it is the first of its round.
-    pub begins_round: bool,
     /// What is measured.
     pub kind: Kind,
     /// Of which server.
-    pub target: &'a str,
+    pub target: &'a Target,
 }
 
 /// What a measurement came to.
@@ -78,40 +74,48 @@ pub struct Samples {
     pub rate: Option<f64>,
     /// Whether the run was cancelled.
     pub cancelled: bool,
+    /// The load average of the last minute, before the first trial (proc_loadavg(5)).
+    pub load: Option<f64>,
 }
 
 impl Plan<'_> {
     /// Measures in rounds, each server once in a round, for each kind. A server that fails in the
     /// round that does not count is not tried again with that kind.
     pub fn run(&self, mut watch: impl FnMut(Step)) -> Samples {
-        let mut found = Samples::default();
-        let total = self.targets.len()
-            * (self.kinds_of(0).count() + self.rounds * self.kinds_of(1).count());
-        let mut done = 0;
-        for round in 0..=self.rounds {
-            let mut begins_round = true;
-            for kind in self.kinds_of(round) {
-                if kind == Kind::Latency && found.rate.is_none() {
-                    found.rate = found.slowest().map(|rate| rate * LOAD);
-                }
-                for target in self.targets {
-                    watch(Step { done, total, round, begins_round, kind, target: &target.name });
-                    done += 1;
-                    begins_round = false;
-                    if found.has_given_up(kind, &target.name) {
-                        continue;
-                    }
-                    match self.measure(round, kind, target, found.rate) {
-                        Some(sample) => found.samples.push(sample),
-                        None => {
-                            found.cancelled = true;
-                            return found;
-                        }
-                    }
-                }
+        let mut found = Samples { load: load_average(), ..Samples::default() };
+        let steps = self.steps();
+        for step in &steps {
+            watch(*step);
+            if step.kind == Kind::Latency && found.rate.is_none() {
+                found.rate = found.slowest().map(|rate| rate * LOAD);
             }
+            if found.has_given_up(step.kind, &step.target.name) {
+                continue;
+            }
+            let Some(sample) = self.measure(*step, found.rate) else {
+                found.cancelled = true;
+                break;
+            };
+            found.samples.push(sample);
         }
         found
+    }
+
+    /// What is done, in this order.
+    fn steps(&self) -> Vec<Step<'_>> {
+        let mut steps = Vec::new();
+        for round in 0..=self.rounds {
+            for kind in self.kinds_of(round) {
+                let step =
+                    |index| Step { place: (0, 0), round, kind, target: &self.targets[index] };
+                steps.extend(turns(self.targets.len(), round).map(step));
+            }
+        }
+        let total = steps.len();
+        for (number, step) in steps.iter_mut().enumerate() {
+            step.place = (number + 1, total);
+        }
+        steps
     }
 
     /// What is measured in a round: for the rate of the last kind it takes the first.
@@ -124,13 +128,7 @@ impl Plan<'_> {
     }
 
     /// One measurement; nothing if it was cancelled.
-    fn measure(
-        &self,
-        round: usize,
-        kind: Kind,
-        target: &Target,
-        rate: Option<f64>,
-    ) -> Option<Sample> {
+    fn measure(&self, Step { round, kind, target, .. }: Step, rate: Option<f64>) -> Option<Sample> {
         let mut sample = Sample {
             round,
             kind,
@@ -162,6 +160,24 @@ impl Plan<'_> {
         }
         Some(sample)
     }
+}
+
+/// The order of so many servers in a round: each once, and each behind another one than in the
+/// round before. A trial leaves the kernel work for the next (a network namespace full of
+/// connections in `TIME_WAIT` is taken down behind its back), and no server shall always get what
+/// the same one leaves. It is the square of Williams (1949), 0 1 n-1 2 n-2 …, moved on by one a
+/// round: behind n rounds each has followed each of the others once if n is even, and nearly so if
+/// it is odd. Two servers simply take turns.
+fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
+    let place = move |turn: usize| if turn % 2 == 1 { turn.div_ceil(2) } else { count - turn / 2 };
+    let start = if count > 2 { round } else { 0 };
+    (0..count).map(move |turn| (place(turn) + start) % count)
+}
+
+/// The first field of `/proc/loadavg`.
+fn load_average() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 impl Samples {
@@ -197,5 +213,89 @@ impl Samples {
             sample.measures.get(measure).copied()
         };
         (1..=rounds).map(value).collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn targets(names: &[&str]) -> Vec<Target> {
+        let dialect = harness::dialect::Dialect::Echo;
+        let target = |name: &&str| Target::command(vec![(*name).to_owned()], dialect.clone(), 1);
+        names.iter().map(target).collect()
+    }
+
+    #[test]
+    fn every_server_has_its_turn_in_a_round_and_follows_every_other() {
+        for count in 1..=9 {
+            let mut pairs = std::collections::BTreeSet::new();
+            let mut last = None;
+            for round in 0..count {
+                let mut order: Vec<_> = turns(count, round).collect();
+                pairs.extend(order.windows(2).map(|pair| (pair[0], pair[1])));
+                assert!(count == 1 || last != order.first().copied(), "twice in a row");
+                last = order.last().copied();
+                order.sort_unstable();
+                assert!(order.into_iter().eq(0..count));
+            }
+            if count > 2 && count % 2 == 0 {
+                assert_eq!(pairs.len(), count * (count - 1), "all of {count}");
+            }
+        }
+    }
+
+    fn order(kinds: &[Kind], rounds: usize) -> Vec<String> {
+        let (targets, wardens) = (targets(&["a", "b", "c"]), Wardens::new([].into()));
+        let plan = Plan {
+            targets: &targets,
+            kinds,
+            connections: 1,
+            threads: 1,
+            time: Duration::from_secs(1),
+            rounds,
+            wardens: &wardens,
+            cancel: None,
+        };
+        let word = |step: &Step| format!("{}{}", step.round, step.target.name);
+        plan.steps().iter().map(word).collect()
+    }
+
+    #[test]
+    fn servers_are_measured_in_turn() {
+        let found = order(&[Kind::Short], 2).join(" ");
+        assert_eq!(found, "0a 0b 0c 1b 1c 1a 2c 2a 2b");
+    }
+
+    #[test]
+    fn latency_takes_the_rate_of_a_round_that_does_not_count() {
+        let found = order(&[Kind::Latency], 1).join(" ");
+        assert_eq!(found, "0a 0b 0c 0a 0b 0c 1b 1c 1a");
+    }
+
+    /// A keep-alive measurement, or one that failed.
+    pub(crate) fn sample(round: usize, target: &str, rate: Option<f64>) -> Sample {
+        Sample {
+            round,
+            kind: Kind::KeepAlive,
+            target: target.to_owned(),
+            measures: rate.map(|rate| (round::RATE.to_owned(), rate)).into_iter().collect(),
+            failure: rate.is_none().then(|| "dead".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_failure_is_in_no_value_and_in_the_warm_up_it_is_the_last() {
+        let samples = vec![
+            sample(0, "a", Some(9.0)),
+            sample(0, "b", None),
+            sample(1, "a", None),
+            sample(2, "a", Some(4.0)),
+        ];
+        let found = Samples { samples, ..Samples::default() };
+        assert_eq!(found.values(Kind::KeepAlive, round::RATE, "a", 2), [None, Some(4.0)]);
+        assert!(found.has_given_up(Kind::KeepAlive, "b"));
+        assert!(!found.has_given_up(Kind::KeepAlive, "a"), "it failed once, later");
+        assert_eq!(found.slowest(), Some(4.0), "what failed has no rate");
     }
 }

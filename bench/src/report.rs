@@ -26,6 +26,8 @@ pub struct Report {
     pub interrupted: bool,
     /// Where it ran.
     pub system: System,
+    /// The load average of the minute before: what else the machine was busy with.
+    pub load_before: Option<f64>,
     /// How it was done.
     pub settings: Settings,
     /// The servers.
@@ -94,6 +96,7 @@ impl Report {
             started,
             interrupted: samples.cancelled,
             system: System::here(),
+            load_before: samples.load,
             settings: Settings {
                 rounds: plan.rounds,
                 seconds: plan.time.as_secs_f64(),
@@ -156,4 +159,59 @@ fn figures_of(
         })
     };
     plan.targets.iter().filter_map(figure).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use harness::isolate::Wardens;
+
+    use super::*;
+    use crate::plan::tests::{sample, targets};
+
+    /// `b` is twice as fast as `a` in both rounds, and `c` never answers.
+    pub(crate) fn report() -> Report {
+        let samples = vec![
+            sample(0, "a", Some(999.0)),
+            sample(0, "b", Some(999.0)),
+            sample(0, "c", None),
+            sample(1, "a", Some(10_000.0)),
+            sample(1, "b", Some(20_000.0)),
+            sample(2, "a", Some(1_000.0)),
+            sample(2, "b", Some(2_000.0)),
+        ];
+        let (targets, wardens) = (targets(&["a", "b", "c"]), Wardens::new([].into()));
+        let plan = Plan {
+            targets: &targets,
+            kinds: &[Kind::KeepAlive],
+            connections: 8,
+            threads: 1,
+            time: Duration::from_secs(1),
+            rounds: 2,
+            wardens: &wardens,
+            cancel: None,
+        };
+        let samples = Samples { samples, ..Samples::default() };
+        Report::new(&plan, &samples, "a", "then".to_owned())
+    }
+
+    #[test]
+    fn the_warm_up_is_in_no_figure_and_a_failure_is_told() {
+        let report = report();
+        let of = |name| report.figure(name, Kind::KeepAlive, round::RATE);
+        assert_eq!(of("a").unwrap().rounds, [Some(10_000.0), Some(1_000.0)]);
+        assert!(of("a").unwrap().ratio.is_none(), "a server is not compared with itself");
+        let ratio = of("b").unwrap().ratio.unwrap();
+        assert!((ratio.low - 2.0).abs() < 1e-9 && (ratio.high - 2.0).abs() < 1e-9, "{ratio:?}");
+        assert!(of("c").is_none());
+        assert_eq!((report.failures.len(), &*report.failures[0].target), (1, "c"));
+    }
+
+    #[test]
+    fn the_same_samples_give_the_same_bytes() {
+        let text = report().json();
+        assert_eq!(text, report().json());
+        assert!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["figures"].is_array());
+    }
 }

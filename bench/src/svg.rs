@@ -186,7 +186,11 @@ impl Axis {
 
 /// `1/8` up to a half, else the number.
 fn label(mark: f64) -> String {
-    if mark < 0.6 { format!("1/{:.0}", 1.0 / mark) } else { grouped(mark, 2) }
+    match mark {
+        _ if mark < 0.6 => format!("1/{:.0}", 1.0 / mark),
+        _ if mark < 1.0 => grouped(mark, 2),
+        _ => mark.to_string(),
+    }
 }
 
 /// For the text of an element.
@@ -220,5 +224,13 @@ mod tests {
     #[test]
     fn names_are_only_text() {
         assert_eq!(escaped("<a&b>"), "&lt;a&amp;b&gt;");
+    }
+
+    #[test]
+    fn a_server_without_a_figure_is_in_the_picture_too() {
+        let picture = draw(&crate::report::tests::report());
+        assert!(picture.contains(">2.00 [2.00, 2.00]</text>"), "{picture}");
+        assert!(picture.contains(">not measured</text>"), "{picture}");
+        assert_eq!(picture.matches("<circle").count(), 2);
     }
 }

@@ -8,6 +8,9 @@ use crate::statistics::Ratio;
 /// A client thread that uses so much of a CPU may be what bounds a rate.
 const BUSY: f64 = 0.95;
 
+/// From this part of the CPUs on, what else was running is worth a note.
+const OTHERS: f64 = 0.5;
+
 /// The whole report, a line an element.
 pub fn lines(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
@@ -110,6 +113,13 @@ fn notes(report: &Report) -> Vec<String> {
         "clients and servers shared {} CPUs: a rate is what is left for both",
         report.system.cpus
     ));
+    let cpus = report.system.cpus as f64;
+    if let Some(load) = report.load_before.filter(|load| *load > OTHERS * cpus) {
+        notes.push(format!(
+            "note: the machine was busy with other things before (load average {load:.1}): rates and \
+             latencies are theirs too, CPU time per request is steadier"
+        ));
+    }
     let busy = |figure: &&Figure| figure.measure == round::CLIENT && figure.median >= BUSY;
     for figure in report.figures.iter().filter(busy) {
         notes.push(format!(
@@ -173,5 +183,22 @@ mod tests {
     fn columns_are_aligned() {
         let rows = [vec![String::new(), "rate".into()], vec!["ab".into(), "1".into()]];
         assert_eq!(aligned(&rows), ["    rate", "ab     1"]);
+    }
+
+    #[test]
+    fn a_report_is_a_table_and_what_was_left_out_of_it() {
+        let lines = lines(&crate::report::tests::report());
+        assert_eq!(
+            lines[..5],
+            [
+                "keep-alive: 8 connections, requests in a closed loop",
+                "     per second       ratio [95 %]",
+                "  a       5 500                  1",
+                "  b      11 000  2.00 [2.00, 2.00]",
+                "  c           -                  -",
+            ]
+        );
+        let failed = "failed: keepalive of c in the warm-up, and was not tried again: dead";
+        assert!(lines.iter().any(|line| line == failed), "{lines:?}");
     }
 }

@@ -223,7 +223,7 @@ pub(crate) struct Bench {
     /// A well-known server that speaks HTTP: nginx, haproxy, lighttpd, apache, node (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Vec<String>,
-    /// The server that the others are compared with [default: the first]
+    /// The server that the others are compared with [default: the first; of a claim, reuseport]
     #[arg(long, value_name = "NAME")]
     pub(crate) against: Option<String>,
     /// Judge what the notes claim of short connections: every model, if none is named, and nothing

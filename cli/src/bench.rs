@@ -26,6 +26,8 @@ use crate::{COULD_NOT_JUDGE, Failure};
 /// one, one that forks, and one without readiness.
 const MODELS: [&str; 5] =
     ["multi_reactor", "reuseport", "single_reactor", "prefork_epoll", "io_uring"];
+/// What the claim is about.
+const CLAIMED: &str = "reuseport";
 /// The exit status of a run that was cancelled.
 const INTERRUPTED: u8 = 130;
 
@@ -129,7 +131,9 @@ fn targets(arguments: &arguments::Bench) -> anyhow::Result<Vec<Target>> {
 /// The name of the server that the others are compared with.
 fn against(arguments: &arguments::Bench, targets: &[Target]) -> anyhow::Result<String> {
     let names: Vec<&str> = targets.iter().map(|target| &*target.name).collect();
-    let wanted = arguments.against.as_deref().or(names.first().copied());
+    let claimed = arguments.claim && names.contains(&CLAIMED);
+    let first = if claimed { Some(CLAIMED) } else { names.first().copied() };
+    let wanted = arguments.against.as_deref().or(first);
     let wanted = wanted.context("there is no server")?;
     ensure!(
         names.contains(&wanted),
@@ -165,20 +169,20 @@ fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// One line on a terminal, over and over; elsewhere a line a round.
+/// One line on a terminal, over and over; elsewhere a line each.
 fn progress(step: Step) {
     let round = match step.round {
         0 => "warm-up".to_owned(),
         round => format!("round {round}"),
     };
-    let (place, kind, target) = (step.done + 1, step.kind.word(), step.target);
+    let ((number, total), kind, target) = (step.place, step.kind.word(), &step.target.name);
     let mut stderr = anstream::stderr();
     // Nobody is told if there is nobody to tell.
     if std::io::stderr().is_terminal() {
-        let _ = write!(stderr, "\r\x1b[K[{place}/{}] {round}: {kind} of {target}", step.total);
+        let _ = write!(stderr, "\r\x1b[K[{number}/{total}] {round}: {kind} of {target}");
         let _ = stderr.flush();
-    } else if step.begins_round {
-        let _ = writeln!(stderr, "[{place}/{}] {round}", step.total);
+    } else {
+        let _ = writeln!(stderr, "[{number}/{total}] {round}: {kind} of {target}");
     }
 }
 

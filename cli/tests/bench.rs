@@ -58,7 +58,7 @@ fn two_models_are_measured_and_compared() {
         .stdout(is_match(r"\n  multi_reactor  .*\n  reuseport .*\d\.\d\d \[").unwrap())
         .stdout(contains("failed").not())
         .stdout(contains('\u{1b}').not())
-        .stderr(contains("[1/18] warm-up\n"))
+        .stderr(contains("[1/18] warm-up: keepalive of multi_reactor\n"))
         .stderr(contains('\u{1b}').not());
 
     let text = std::fs::read_to_string(&json).unwrap();
@@ -114,6 +114,7 @@ fn the_claim_gets_a_verdict() {
         .code(0)
         .stdout(is_match(r"\n(true|partly|false) \(S22\): multi_reactor serves").unwrap())
         .stdout(is_match(r"\n(true|partly|false) \(S22, S29\): reuseport serves").unwrap())
+        .stdout(is_match(r"\n(true|partly|false) \(S22, S29\): reuseport takes less CPU").unwrap())
         .stdout(is_match(r"\n(true|partly|false) \(S36\): reuseport shares").unwrap());
 }
 

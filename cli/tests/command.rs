@@ -441,3 +441,23 @@ fn an_interrupted_run_keeps_what_is_done(#[case] signal: Signal) {
     let id = first.split_whitespace().last().unwrap();
     assert!(text.contains(id), "{id} was done");
 }
+
+/// `cargo run` stands in every document: the workspace must leave no choice of what it runs.
+#[test]
+fn cargo_run_runs_the_command() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let defaults = metadata["workspace_default_members"].as_array().unwrap();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    let binaries = packages
+        .filter(|package| defaults.contains(&package["id"]))
+        .flat_map(|package| package["targets"].as_array().unwrap())
+        .filter(|target| target["kind"][0] == "bin");
+    let names: Vec<_> = binaries.map(|target| target["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ioconform"]);
+}

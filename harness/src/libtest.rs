@@ -92,8 +92,11 @@ impl Tester {
             _ if !record.expected => Err(explain(&record).into()),
             // Not to be overlooked, and no failure.
             Verdict::Deviates if record.strength == Strength::Should => {
-                let Record { verdict, note, reason, .. } = record;
-                Ok(Completion::ignored_with(format!("{verdict}, {note}: {reason}")))
+                let seen = record.failed_check().map_or(String::new(), |check| {
+                    format!(": expected {}, observed {}", check.expected, check.observed)
+                });
+                let Record { verdict, note, reason, .. } = &record;
+                Ok(Completion::ignored_with(format!("{verdict}, {note}: {reason}{seen}")))
             }
             Verdict::Conforms | Verdict::Deviates | Verdict::Error => Ok(Completion::Completed),
             Verdict::Skipped | Verdict::Blocked | Verdict::Unobservable | Verdict::Unsupported => {

@@ -37,11 +37,11 @@ pub fn binomial(name: &str, hits: u64, samples: u64, p: f64) -> Result<Statistic
     })
 }
 
-/// The probability, at most, that a fair choice of a bin for each of so many samples leaves a bin
-/// empty, or gives one more than `most`: the sum over the bins of both (Boole's inequality).
+/// The probability, at most, that a fair choice of a bin for each of so many samples gives more than
+/// `most` to one: the sum over the bins (Boole's inequality).
 pub fn uneven_by_chance(bins: u64, samples: u64, most: u64) -> Result<f64> {
     let share = Binomial::new(1.0 / bins as f64, samples)?;
-    Ok(bins as f64 * (share.cdf(0) + share.sf(most)))
+    Ok(bins as f64 * share.sf(most))
 }
 
 #[cfg(test)]
@@ -59,11 +59,12 @@ mod tests {
         assert!((statistic.p - p).abs() <= within, "{}", statistic.p);
     }
 
-    // Two bins: all in one of them, 2 / 2^n. Three: one is empty, 3 (2/3)^n at most.
+    // All in one of two bins: 2 / 2^n. All but at most one: 2 (1 + n) / 2^n.
     #[rstest]
-    #[case(2, 10, 10, 2.0 / 1024.0)]
-    #[case(2, 10, 9, 4.0 / 1024.0)]
-    #[case(3, 20, 20, 3.0 * 0.000_300_728_66)]
+    #[case(2, 10, 10, 0.0)]
+    #[case(2, 10, 9, 2.0 / 1024.0)]
+    #[case(2, 10, 8, 22.0 / 1024.0)]
+    #[case(4, 5, 4, 4.0 / 1024.0)]
     fn the_chance_of_an_uneven_choice_is_bounded(
         #[case] bins: u64,
         #[case] samples: u64,

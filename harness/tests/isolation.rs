@@ -9,10 +9,11 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use harness::catalogue;
+use harness::catalogue::{self, Tool};
 use harness::isolate::{Outcome, Terms, Wardens};
 use harness::record::Verdict;
 use libtest_mimic::{Arguments, Failed, Trial as Test};
+use linkme::distributed_slice;
 
 /// Cases that no catalogue should have.
 mod planted {
@@ -157,6 +158,17 @@ mod planted {
 /// A test of this file.
 type Check = fn() -> Result<(), Failed>;
 
+/// Measures the length of what it was told.
+#[distributed_slice(catalogue::TOOLS)]
+static LENGTH: Tool = Tool {
+    id: "length",
+    run: |t, arguments| {
+        t.measure("length", f64::from(u8::try_from(arguments.len())?))?;
+        harness::check!(t, !arguments.is_empty(), "it was told something");
+        Ok(())
+    },
+};
+
 static WARDENS: LazyLock<Wardens> =
     LazyLock::new(|| Wardens::new(harness::isolate::probe().unwrap()));
 
@@ -175,6 +187,21 @@ fn conforming_trial() -> Result<(), Failed> {
     );
     assert_eq!(check.sentence, "one and one are two");
     assert_eq!(outcome.evidence.output, "a word on stdout\na word on stderr\n");
+    Ok(())
+}
+
+fn a_tool_gets_its_arguments_and_is_no_case() -> Result<(), Failed> {
+    let limit = Duration::from_mins(1);
+    let outcome = WARDENS.run_tool(&LENGTH, "four".to_owned(), limit, Terms::default())?;
+    assert_eq!((outcome.verdict, outcome.reason.as_str()), (Verdict::Conforms, ""));
+    let measures: Vec<_> =
+        outcome.evidence.measures.iter().map(|it| (it.name.as_str(), it.value.to_bits())).collect();
+    assert_eq!(measures, [("length", 4.0_f64.to_bits())]);
+    assert!(catalogue::find("length").is_none());
+    let unknown = Tool { id: "unknown", run: |_, _| Ok(()) };
+    let outcome = WARDENS.run_tool(&unknown, String::new(), limit, Terms::default())?;
+    assert_eq!(outcome.verdict, Verdict::Error);
+    assert_eq!(outcome.reason, "no `unknown` in this program");
     Ok(())
 }
 
@@ -326,7 +353,8 @@ fn main() -> ExitCode {
         println!("{:?}: {}", outcome.verdict, outcome.reason);
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, Check); 8] = [
+    let tests: [(&str, Check); 9] = [
+        ("a_tool_gets_its_arguments_and_is_no_case", a_tool_gets_its_arguments_and_is_no_case),
         ("conforming_trial", conforming_trial),
         ("deviating_trial_ends_at_the_check", deviating_trial_ends_at_the_check),
         ("hang_is_explained", hang_is_explained),

@@ -26,8 +26,7 @@ fn every_split(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// Sends each piece after the server has read the one before it: whatever it does with a piece, it
-/// does without the next.
+/// Sends each piece when the server has read the one before it: it never sees two in one.
 fn send_in_pieces(
     t: &Trial,
     server: &Server,

@@ -39,6 +39,7 @@ fn no_black_hole(t: &mut Trial) -> Result {
 fn queued_survive(t: &mut Trial) -> Result {
     let server = t.server()?;
     let small = server.small()?;
+    server.await_leader()?;
     server.pause(t)?;
     let mut clients = Vec::new();
     while let Some(mut client) = server.knock()?.filter(|_| clients.len() < CLIENTS) {

@@ -78,6 +78,7 @@ fn queued_resolved(t: &mut Trial) -> Result {
     let small = server.small()?;
     let mut idle = server.connect(t)?;
     check!(t, idle.ask(t, &small)? == Reply::Whole, "a client is served, and stays");
+    server.await_leader()?;
     server.pause(t)?;
     let mut queued = Vec::new();
     while let Some(mut client) = server.knock()?.filter(|_| queued.len() < 16) {

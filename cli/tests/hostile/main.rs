@@ -4,16 +4,22 @@
 mod misbehave;
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use harness::record::{Run, Verdict};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
+/// The user that owns nothing.
+const NOBODY: u32 = 65534;
 /// The first argument that makes this program one of the servers.
 const MISBEHAVE: &str = "misbehave";
 /// A variable that everything inherits which a test starts.
@@ -125,7 +131,11 @@ fn main() -> ExitCode {
         in_a_poor_place(|place| is_killed("daemonises", place))
     });
     let interrupted = Trial::test("interrupted", is_interrupted);
-    let tests = judged.chain(tough).chain(killed).chain([poor, interrupted]).collect();
+    let locked = Trial::test("judged::locks_its_folder", || {
+        let expected = expect("locks_its_folder", "{dir}/x", 0, Conforms, "0 unexpected");
+        is_judged(&expected, &Place::ordinary())
+    });
+    let tests = judged.chain(tough).chain(killed).chain([poor, locked, interrupted]).collect();
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }
 
@@ -134,14 +144,27 @@ struct Place {
     home: TempDir,
     temporary: TempDir,
     mark: String,
+    /// Whether there are no namespaces to be had.
     poor: bool,
+    /// Whether the user is not root, who has access to everything.
+    ordinary: bool,
 }
 
 impl Place {
     fn usual() -> Place {
         let home = tempfile::tempdir().unwrap();
         let mark = home.path().display().to_string();
-        Place { home, temporary: tempfile::tempdir().unwrap(), mark, poor: false }
+        let temporary = tempfile::tempdir().unwrap();
+        Place { home, temporary, mark, poor: false, ordinary: false }
+    }
+
+    /// The place of a user that is not root.
+    fn ordinary() -> Place {
+        let place = Place { ordinary: geteuid().is_root(), ..Place::usual() };
+        for folder in [&place.home, &place.temporary] {
+            std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        }
+        place
     }
 
     /// The command, or a shell that first takes all namespaces away.
@@ -155,8 +178,11 @@ impl Place {
             command.arg(program);
             command
         } else {
-            Command::new(program)
+            Command::new(self.reachable(program, "ioconform"))
         };
+        if self.ordinary {
+            command.uid(NOBODY).gid(NOBODY);
+        }
         command.env(MARK, &self.mark).env("TMPDIR", self.temporary.path());
         command.env("XDG_STATE_HOME", self.home.path()).env_remove("IOCONFORM_STRICT");
         command
@@ -166,15 +192,23 @@ impl Place {
     fn server(&self, more: &[&str], how: &str, place: &str) -> Command {
         let mut command = self.ioconform();
         command.args(["server", GATE, SECOND, "--progress", "counter", "-o"]).arg(self.result());
-        command
-            .args(more)
-            .arg("--")
-            .arg(std::env::current_exe().unwrap())
-            .args([MISBEHAVE, how, place]);
+        let program = std::env::current_exe().unwrap();
+        command.args(more).arg("--").arg(self.reachable(program, "server"));
+        command.args([MISBEHAVE, how, place]);
         command
     }
 
-    fn result(&self) -> std::path::PathBuf {
+    /// A program where an ordinary user can start it: where it was built, others may have no access.
+    fn reachable(&self, program: PathBuf, name: &str) -> PathBuf {
+        if !self.ordinary {
+            return program;
+        }
+        let copy = self.home.path().join(name);
+        std::fs::copy(program, &copy).unwrap();
+        copy
+    }
+
+    fn result(&self) -> PathBuf {
         self.home.path().join("r.json")
     }
 

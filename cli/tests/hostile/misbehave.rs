@@ -2,10 +2,13 @@
 //! apart from that answers HTTP. Whatever they do without end is bounded, so that a failure of the
 //! suite harms nobody.
 
+use std::fs::Permissions;
 use std::io::{BufReader, Read as _, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::{Command, exit};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -60,7 +63,7 @@ fn listen_oddly(how: &str, address: &str) {
         "serves" => serve(&listen(address), answer),
         "serves_once" => {
             let folder = std::env::var_os(super::MARK).unwrap_or_default();
-            if std::fs::create_dir(std::path::Path::new(&folder).join("served")).is_ok() {
+            if std::fs::create_dir(Path::new(&folder).join("served")).is_ok() {
                 serve(&listen(address), answer)
             }
             linger()
@@ -134,6 +137,14 @@ fn print_or_read(how: &str, address: &str) {
     match how {
         "floods_its_log" => {
             std::thread::spawn(flood);
+        }
+        "locks_its_folder" => {
+            // Where it was told to make a socket, it makes folders, and forbids them to itself.
+            let (folder, mode) = (Path::new(address), Permissions::from_mode(0o000));
+            std::fs::create_dir_all(folder.join("in/the/way")).unwrap();
+            std::fs::set_permissions(folder.join("in"), mode.clone()).unwrap();
+            std::fs::set_permissions(folder, mode).unwrap();
+            serve(&listen("127.0.0.1:0"), answer)
         }
         "prints_junk" => {
             let junk: Vec<u8> = (0..=255).cycle().take(100_000).collect();

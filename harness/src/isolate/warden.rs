@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead as _, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -104,14 +105,37 @@ fn watch_over(order: &Order, folder: &Path) -> std::io::Result<Outcome> {
     let threads = if hung { autopsy::threads(&subjects(init)) } else { Vec::new() };
     end_everything(init);
     intake.drain();
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove(folder).map_err(|error| {
+        std::io::Error::new(error.kind(), format!("cannot remove {}: {error}", folder.display()))
+    })?;
     let mut outcome = judge(&intake, end?, order.limit);
     outcome.evidence.threads = threads;
     outcome.isolation.clone_from(&order.namespaces);
     Ok(outcome)
+}
+
+/// Removes a folder and all in it. A server may have locked folders of its own, even from itself.
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            unlock(folder)?;
+            std::fs::remove_dir_all(folder)
+        }
+        other => other,
+    }
+}
+
+/// Lets its owner into a folder and all folders in it. Links are not followed.
+fn unlock(folder: &Path) -> std::io::Result<()> {
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            unlock(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The processes that belong to the case: all below this one but the init.

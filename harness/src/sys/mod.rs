@@ -3,6 +3,7 @@
 //! The only `unsafe` of the workspace is here.
 
 pub mod aio;
+pub(crate) mod diag;
 pub(crate) mod early;
 pub mod epoll;
 pub mod poll;

@@ -115,27 +115,17 @@ pub fn pidfd(pid: Pid) -> nix::Result<OwnedFd> {
 /// not be above its hard limit, and returns what it was. The limit bounds the number of a new
 /// descriptor: it must be below `soft` (getrlimit(2)).
 pub fn limit_descriptors(pid: Pid, soft: u64) -> nix::Result<u64> {
-    let old = limits_of_descriptors(pid)?;
+    let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: without a new limit only `old` is written.
+    Errno::result(unsafe {
+        libc::prlimit(pid.as_raw(), libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut old)
+    })?;
     let new = libc::rlimit { rlim_cur: soft, rlim_max: old.rlim_max };
     // SAFETY: only `new` is read.
     Errno::result(unsafe {
         libc::prlimit(pid.as_raw(), libc::RLIMIT_NOFILE, &raw const new, std::ptr::null_mut())
     })?;
     Ok(old.rlim_cur)
-}
-
-/// The soft limit of `RLIMIT_NOFILE` of a running process.
-pub fn descriptor_limit(pid: Pid) -> nix::Result<u64> {
-    Ok(limits_of_descriptors(pid)?.rlim_cur)
-}
-
-fn limits_of_descriptors(pid: Pid) -> nix::Result<libc::rlimit> {
-    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: without a new limit only `limits` is written.
-    Errno::result(unsafe {
-        libc::prlimit(pid.as_raw(), libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limits)
-    })?;
-    Ok(limits)
 }
 
 /// Signals `signal` to this process when the thread that created it ends.

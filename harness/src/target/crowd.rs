@@ -1,16 +1,19 @@
 //! Several clients of a server at once, and clients that take a new connection when they have to.
 
-use std::os::fd::AsFd as _;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 
-use super::{Address, Client, Reply, Server, listening};
+use super::{Address, Client, Reply, Server};
 use crate::dialect::Exchange;
 use crate::net;
-use crate::trial::{Result, Trial};
+use crate::trial::{Result, Stop, Trial};
+use crate::watch::{Patience, Sight};
 
+/// How soon a server that does not spin has come to rest, on any machine that is not out of hand.
+const SOON: Duration = Duration::from_secs(3);
 /// The time between two looks at the budget of patience, in milliseconds.
 const GLANCE: u16 = 10;
 
@@ -34,15 +37,10 @@ impl Server {
         self.target().connections.map_or(wanted, |most| most.min(wanted))
     }
 
-    /// Asks on a connection that may have been used before. A server may end such a connection
-    /// whenever it likes, also just as the next request is on its way; the client then takes a new
-    /// one and asks again (RFC 9112, 9.3.1 and 9.5), and so does this.
-    pub fn ask(&self, t: &Trial, client: &mut Client, exchange: &Exchange) -> Result<Reply> {
-        client.send(t, &exchange.request)?;
-        self.reply(t, client, exchange)
-    }
-
-    /// The same for a request that was sent before.
+    /// Waits for the reply to a request that was sent on a connection that may have been used before.
+    /// A server may end such a connection whenever it likes, also just as the next request is on
+    /// its way; the client then takes a new one and asks again (RFC 9112, 9.3.1 and 9.5), and so
+    /// does this.
     pub fn reply(&self, t: &Trial, client: &mut Client, exchange: &Exchange) -> Result<Reply> {
         let reply = client.reply(t, exchange)?;
         if !is_refused(client, &reply) {
@@ -82,23 +80,38 @@ impl Server {
         Ok(None)
     }
 
-    /// Whether the server comes to have read all that a client sent: nothing of it is left in its
-    /// socket. For TCP as `/proc/net/tcp` tells it, for `AF_UNIX` by `SIOCOUTQ`, which counts what
-    /// the receiver has not read.
+    /// Returns when all of its threads are asleep. Ends the trial as `unobservable` if it spins even
+    /// now: what wakes such a server, and what it does of it, cannot be told.
+    pub fn must_settle(&self, t: &mut Trial) -> Result {
+        let mut patience = Patience::new(SOON);
+        while Sight::here() == Sight::Syscall && patience.lasts() {
+            if self.tasks()?.at_rest()? {
+                return t.settled(Sight::Syscall.word());
+            }
+            nix::sched::sched_yield()?;
+        }
+        self.must_rest_by_nature()?;
+        if self.settles(t)? {
+            Ok(())
+        } else {
+            Err(Stop::Unobservable("it does not come to rest".to_owned()))
+        }
+    }
+
+    /// Whether the server comes to have read all that a client sent, for as long as the trial can
+    /// wait: nothing of it is left in the server's socket.
     pub fn comes_to_read(&self, t: &Trial, client: &Client) -> Result<bool> {
         let Some(socket) = client.socket() else { return Ok(false) };
-        let Some(own) = client.local_address() else {
-            return t.eventually(|| Ok(net::unacked(socket)? == 0));
-        };
         t.eventually(|| {
-            let peer = listening::tcp()?.into_iter().find(|entry| entry.remote_address == own);
-            Ok(net::unacked(socket.as_fd())? == 0 && peer.is_none_or(|peer| peer.rx_queue == 0))
+            // Over AF_UNIX, bytes count as sent for as long as they are not read.
+            let none_left = self.own_end(client)?.is_none_or(|end| end.unread == 0);
+            Ok(none_left && net::unacked(socket)? == 0)
         })
     }
 
-    /// Ends all of its processes at once (`SIGKILL`), and returns when they are gone: true, unless
-    /// they do not go. What it leaves at an `AF_UNIX` address is removed.
-    pub fn kill(&mut self, t: &Trial) -> Result<bool> {
+    /// Ends all of its processes at once (`SIGKILL`), and returns when they are gone. What it leaves
+    /// at an `AF_UNIX` address is removed.
+    pub fn kill(&mut self, t: &Trial) -> Result {
         self.leader()?;
         let gone = t.eventually(|| {
             let processes = self.processes()?;
@@ -110,12 +123,11 @@ impl Server {
             }
             Ok(processes.is_empty())
         })?;
-        // A zombie still has its number, and the next server may find that in a file of this one.
-        self.exit_status()?;
         if let Address::Unix(path) = self.address() {
             std::fs::remove_file(path)?;
         }
-        Ok(gone)
+        // A zombie still has its number, and the next server may find that in a file of this one.
+        if gone && self.ends(t)? { Ok(()) } else { Err(Stop::error("the server does not end")) }
     }
 }
 

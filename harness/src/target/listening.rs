@@ -2,12 +2,14 @@
 //! connection for the server.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use nix::unistd::Pid;
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process};
 
 use super::Address;
+use crate::sys::diag::{self, Told};
 
 /// The inodes of the sockets that a process holds. A process that is gone holds none.
 pub(super) fn sockets_of(pid: Pid) -> BTreeSet<u64> {
@@ -31,9 +33,29 @@ pub(super) fn tcp() -> std::io::Result<Vec<TcpNetEntry>> {
     Ok(entries)
 }
 
+/// The socket of this network namespace that is bound to `local` and connected to `remote`; nothing
+/// if there is none.
+pub(super) fn socket(local: SocketAddr, remote: SocketAddr) -> std::io::Result<Option<Told>> {
+    if let Ok(Some(told)) = diag::tcp_socket(local, remote) {
+        return Ok(Some(told));
+    }
+    // A past connection of the same two addresses may be there still.
+    let is_it = |entry: &TcpNetEntry| {
+        entry.remote_address == remote
+            && entry.local_address.port() == local.port()
+            && entry.state != TcpState::TimeWait
+    };
+    let found = tcp()?.into_iter().find(is_it);
+    Ok(found.map(|entry| Told { inode: entry.inode, unread: entry.rx_queue }))
+}
+
 /// Where these processes listen, TCP and named `AF_UNIX` sockets, each address once.
 pub(super) fn addresses(processes: &[Pid]) -> std::io::Result<Vec<Address>> {
     let held: BTreeSet<u64> = processes.iter().copied().flat_map(sockets_of).collect();
+    // To list all sockets is dear: the kernel walks through a table of the size of the machine.
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut found = Vec::new();
     for entry in tcp()? {
         if entry.state == TcpState::Listen && held.contains(&entry.inode) {

@@ -11,18 +11,21 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use procfs::net::{TcpNetEntry, TcpState};
 
 pub use shortage::Shortage;
 
 use super::log::Log;
 use super::{Address, Client, Start, Sum, Target, Tasks, listening};
 use crate::dialect::{Exchange, Wish};
+use crate::sys::diag::Told;
 use crate::trial::{Result, Stop, Trial};
-use crate::watch::{self, Sight};
+use crate::watch::{self, Patience, Sight, State};
 
 /// How long a server is looked at to see what it does while nobody asks for anything.
 const WINDOW: Duration = Duration::from_millis(500);
+/// How long a server may take to arrange for its signals when it listens already. One that never
+/// sleeps is not waited for longer than that.
+const START: Duration = Duration::from_millis(250);
 
 /// A server that listens. What the suite started ends with the trial.
 #[derive(Debug)]
@@ -210,41 +213,34 @@ impl Server {
     /// The processes that hold the server's ends of these connections; nothing for one that nobody
     /// has accepted. Of several processes that hold one, the first.
     pub fn holders(&self, clients: &[Client]) -> Result<Vec<Option<Pid>>> {
-        let inodes: BTreeMap<_, _> =
-            self.own_ends()?.map(|entry| (entry.remote_address, entry.inode)).collect();
         let mut holders = BTreeMap::new();
         for pid in self.processes()?.into_iter().rev() {
             holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
         }
         let holder = |client: &Client| {
-            let address = client.local_address().ok_or_else(|| {
-                Stop::Unsupported("who holds a connection is seen over TCP only".to_owned())
-            })?;
-            Ok(inodes.get(&address).and_then(|inode| holders.get(inode)).copied())
+            if client.local_address().is_none() {
+                return Err(Stop::Unsupported(
+                    "who holds a connection is seen over TCP only".to_owned(),
+                ));
+            }
+            let end = self.own_end(client)?;
+            Ok(end.and_then(|end| holders.get(&end.inode)).copied())
         };
         clients.iter().map(holder).collect()
     }
 
-    /// Its ends of its connections. Where the network is shared, the addresses of its clients may
-    /// be those of other servers' clients too, and of past ones.
-    fn own_ends(&self) -> Result<impl Iterator<Item = TcpNetEntry>> {
-        let port = match &self.address {
-            Address::Tcp(address) => Some(address.port()),
-            Address::Unix(_) => None,
-        };
-        let own = move |entry: &TcpNetEntry| {
-            Some(entry.local_address.port()) == port && entry.state != TcpState::TimeWait
-        };
-        Ok(listening::tcp()?.into_iter().filter(own))
+    /// What is told of its end of a client's connection; nothing over `AF_UNIX`.
+    pub(super) fn own_end(&self, client: &Client) -> Result<Option<Told>> {
+        match (&self.address, client.local_address()) {
+            (Address::Tcp(own), Some(remote)) => Ok(listening::socket(*own, remote)?),
+            _ => Ok(None),
+        }
     }
 
-    /// The bytes of a client that wait in the server's kernel to be read (`rx_queue` of
-    /// `/proc/net/tcp`, proc_pid_net(5)).
+    /// The bytes of a client that wait in the server's kernel to be read.
     pub fn unread(&self, client: &Client) -> Result<usize> {
-        let address = client.local_address();
-        let entry = self.own_ends()?.find(|entry| Some(entry.remote_address) == address);
-        entry.map(|entry| entry.rx_queue as usize).ok_or_else(|| {
-            Stop::Unobservable("/proc/net/tcp does not show the server's end here".to_owned())
+        self.own_end(client)?.map(|end| end.unread as usize).ok_or_else(|| {
+            Stop::Unobservable("the server's end of a connection does not show here".to_owned())
         })
     }
 
@@ -334,20 +330,32 @@ impl Server {
         processes.first().copied().ok_or_else(|| Stop::error("the server has ended"))
     }
 
-    /// Asks it to end in order.
-    pub fn stop(&self) -> Result {
-        Ok(kill(self.leader()?, self.target.stop.0)?)
+    /// Waits until its leader sleeps, or is stopped, for some time at most: a server may listen
+    /// before it has arranged for its signals, and one that comes too early is lost on it.
+    pub fn await_leader(&self) -> Result<Pid> {
+        let leader = self.leader()?;
+        let task = watch::Task::of_process(leader);
+        let mut patience = Patience::new(START);
+        while patience.lasts() && !watch::asleep(&task)? && task.state().ok() != Some(State('T')) {
+            nix::sched::sched_yield()?;
+        }
+        Ok(leader)
     }
 
-    /// Asks it to read its configuration anew. Ends the trial as `unsupported` if it has no
-    /// signal for that.
+    /// Asks it to end in order, once its start is over.
+    pub fn stop(&self) -> Result {
+        Ok(kill(self.await_leader()?, self.target.stop.0)?)
+    }
+
+    /// Asks it to read its configuration anew, once its start is over. Ends the trial as
+    /// `unsupported` if it has no signal for that.
     pub fn reload(&self) -> Result {
         let signal = self.target.reload.ok_or_else(|| {
             Stop::Unsupported(
                 "no signal is known that makes it reload: name one with --reload".to_owned(),
             )
         })?;
-        Ok(kill(self.leader()?, signal.0)?)
+        Ok(kill(self.await_leader()?, signal.0)?)
     }
 
     /// Whether all of its processes come to an end.

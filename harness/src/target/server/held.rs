@@ -93,10 +93,8 @@ impl Server {
     /// Whether a process of it has accepted a client's connection and has read all that came on
     /// it. Ends the trial as `unsupported` over `AF_UNIX`, where that is not seen.
     pub fn has_read(&self, client: &Client) -> Result<bool> {
-        let remote = client.local_address();
         let accepted = self.holder(client)?.is_some();
-        let is_it = |entry: &TcpNetEntry| Some(entry.remote_address) == remote;
-        Ok(accepted && self.own_ends()?.any(|entry| is_it(&entry) && entry.rx_queue == 0))
+        Ok(accepted && self.own_end(client)?.is_some_and(|end| end.unread == 0))
     }
 
     /// How many descriptors the process has open that takes signals for all of them.

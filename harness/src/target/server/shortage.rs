@@ -2,21 +2,21 @@
 //!
 //! `accept` fails with `EMFILE` then, and the connection stays in the queue: an event loop is told
 //! of it again at once, and for ever. `RLIMIT_NOFILE` bounds the *number* of a descriptor
-//! (getrlimit(2)), so that it is the highest open one that counts, and the gaps below it.
+//! (getrlimit(2)), and a new one gets the lowest number that is free: what counts are the gaps
+//! between those that are open.
 
 use nix::unistd::Pid;
 
-use super::{Client, Server};
+use super::{Address, Client, Server, listening};
 use crate::sys::process;
-use crate::target::Ending;
-use crate::trial::{Result, Stop, Trial};
+use crate::trial::{Result, Trial};
 use crate::watch::Task;
 
-/// How many clients the server has no descriptor for, at least. Few, as they wait in its queue:
-/// some servers ask for one of five.
+/// How many clients wait in vain. Few, as they do so in the server's queue: some servers ask for
+/// one of five.
 const WAITING: usize = 4;
 
-/// A shortage of descriptors: the clients that brought it about, and what the limits were.
+/// A shortage of descriptors: the clients that wait for one, and what the limits were.
 #[derive(Debug)]
 pub struct Shortage {
     clients: Vec<Client>,
@@ -24,66 +24,60 @@ pub struct Shortage {
 }
 
 impl Server {
-    /// Leaves each process one descriptor, and connects more clients than that is enough for.
-    /// Returns when a process has none left, or has ended of it. Ends the trial as `unobservable`
-    /// if that does not come about: a server cannot fail at what does not happen to it.
-    pub fn run_out_of_descriptors(&self, t: &Trial) -> Result<Shortage> {
-        let limits = self.leave_one_descriptor()?;
-        // A thread that sleeps in accept holds a descriptor already, which nothing shows: each has
-        // to come back for the next.
-        for _ in 0..2 * self.workers() {
-            let mut passing = self.connect(t)?;
-            passing.half_close()?;
-            if passing.ending(t)? == Ending::Open {
-                break;
+    /// Leaves no process that listens any further descriptor, once the server is at rest, and lets
+    /// clients connect. Before it rests it may not have started all of its processes.
+    pub fn run_out_of_descriptors(&self, t: &mut Trial) -> Result<Shortage> {
+        self.must_settle(t)?;
+        let mut limits = Vec::new();
+        for pid in self.own_processes("lower its limit of descriptors")? {
+            if self.listens(pid)? {
+                limits.push((pid, lowest_free_descriptor(pid)?));
             }
         }
-        let room: usize = self.processes()?.into_iter().filter_map(free_descriptors).sum();
-        let clients = self.queue_up(room + WAITING)?;
-        let suffers = |(pid, _): &(Pid, u64)| free_descriptors(*pid).is_none_or(|free| free == 0);
-        if t.eventually(|| Ok(limits.iter().any(suffers)))? {
-            Ok(Shortage { clients, limits })
-        } else {
-            let why = "no process of it came to have its last descriptor in use";
-            Err(Stop::Unobservable(why.to_owned()))
-        }
+        let limits = set_limits(&limits)?;
+        // A thread that sleeps in accept holds a descriptor already, which nothing shows: clients
+        // that pass by make each come back for the next.
+        let passing = 2 * self.workers();
+        let mut clients = self.queue_up(passing + WAITING)?;
+        clients.drain(..passing.min(clients.len()));
+        Ok(Shortage { clients, limits })
     }
 
-    /// Takes the clients away, and gives its processes the limits that they had; those that came
-    /// in between get that of the first.
+    /// Takes the clients away, and gives the processes the limits that they had; those that came in
+    /// between get that of the first.
     pub fn end_shortage(&self, shortage: Shortage) -> Result {
         drop(shortage.clients);
         let first = shortage.limits.first().map_or(0, |(_, limit)| *limit);
         let known = |pid| shortage.limits.iter().find(|(known, _)| *known == pid);
-        let processes = self.processes()?.into_iter();
-        let limits: Vec<_> =
-            processes.map(|pid| (pid, known(pid).map_or(first, |(_, limit)| *limit))).collect();
-        set_descriptor_limits(&limits)?;
+        let mut limits = Vec::new();
+        for pid in self.processes()? {
+            if known(pid).is_some() || self.listens(pid)? {
+                limits.push((pid, known(pid).map_or(first, |(_, limit)| *limit)));
+            }
+        }
+        set_limits(&limits)?;
         Ok(())
     }
 
-    /// Lets each of its processes open one more descriptor, and returns what the limits were.
-    fn leave_one_descriptor(&self) -> Result<Vec<(Pid, u64)>> {
-        let mut limits = Vec::new();
-        for pid in self.own_processes("lower its limit of descriptors")? {
-            let open = Task::of_process(pid).open_descriptors()?;
-            let highest = open.last().copied().unwrap_or(2).unsigned_abs();
-            limits.push((pid, u64::from(highest) + 2));
-        }
-        set_descriptor_limits(&limits)
+    /// Whether a process has the server's listener.
+    fn listens(&self, pid: Pid) -> Result<bool> {
+        let same = |found: &Address| match (found, &self.address) {
+            (Address::Tcp(found), Address::Tcp(own)) => found.port() == own.port(),
+            (found, own) => found == own,
+        };
+        Ok(listening::addresses(&[pid])?.iter().any(same))
     }
 }
 
-/// Sets the limits of descriptors of processes, and returns what they were.
-fn set_descriptor_limits(limits: &[(Pid, u64)]) -> Result<Vec<(Pid, u64)>> {
+/// Sets the limits of descriptors of some processes, and returns what they were.
+fn set_limits(limits: &[(Pid, u64)]) -> Result<Vec<(Pid, u64)>> {
     let set = |(pid, limit): &(Pid, u64)| Ok((*pid, process::limit_descriptors(*pid, *limit)?));
     limits.iter().map(set).collect()
 }
 
-/// How many more descriptors a process may open; nothing if it is gone.
-fn free_descriptors(pid: Pid) -> Option<usize> {
-    let limit = process::descriptor_limit(pid).ok()?;
-    let open = Task::of_process(pid).open_descriptors().ok()?;
-    let below = open.iter().filter(|number| u64::from(number.unsigned_abs()) < limit).count();
-    Some(usize::try_from(limit).ok()?.saturating_sub(below))
+/// The number that the next descriptor of a process gets.
+fn lowest_free_descriptor(pid: Pid) -> Result<u64> {
+    let open = Task::of_process(pid).open_descriptors()?;
+    let free = (0..i32::MAX).find(|number| !open.contains(number));
+    Ok(free.unwrap_or(i32::MAX).unsigned_abs().into())
 }
