@@ -194,6 +194,8 @@ mod tests {
     #[test]
     fn the_calling_thread_sees_itself_running() {
         let task = Task::current();
+        // What a young thread ran is accounted when it first gives way (`update_curr`).
+        nix::sched::sched_yield().unwrap();
         assert_eq!(task.state().unwrap(), State('R'));
         assert!(task.voluntary_switches().unwrap().is_some());
         assert!(task.open_descriptors().unwrap().contains(&0));
