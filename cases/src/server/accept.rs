@@ -178,10 +178,15 @@ fn limit_recovers(t: &mut Trial) -> Result {
             ));
         }
     };
+    net::stay_on_this_cpu()?;
     for _ in 0..10 {
         let clients = server.crowd(t, limit + 4)?;
+        net::barrier()?;
         server.must_settle(t)?;
         drop(clients);
+        // Until it has seen them leave, it may well refuse the next.
+        net::barrier()?;
+        server.must_settle(t)?;
         let reply = server.connect(t)?.ask(t, &server.small()?)?;
         check!(t, reply == Reply::Whole, "a client is served once the server is not full any more");
     }

@@ -7,7 +7,7 @@
 //! can know: that its `send` succeeded says that a kernel has the data, and so does TCP's own
 //! acknowledgement. Only a reply says that the application had it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::prelude::*;
 
@@ -30,6 +30,7 @@ fn served_beside_a_slow_one(
     let mut most = 0;
     for time in SLOW {
         let work = server.request(Wish::Work(time), false)?;
+        let start = Instant::now();
         let mut slow = server.connect(t)?;
         slow.send(t, &work.request)?;
         if !t.eventually(|| server.has_read(&slow))? {
@@ -51,7 +52,8 @@ fn served_beside_a_slow_one(
             Ok(others.is_empty())
         })?;
         most = most.max(served);
-        if most >= enough {
+        // On a busy machine a short one may have taken as long as the longest should.
+        if most >= enough || start.elapsed() >= SLOW[SLOW.len() - 1] {
             break;
         }
     }

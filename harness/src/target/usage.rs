@@ -12,6 +12,9 @@ use crate::watch::{Counts, Task};
 /// The share of the CPU time of its processes that the threads must account for whose context
 /// switches are known: threads that ended took theirs along.
 const ENOUGH: f64 = 0.98;
+/// And so much may be missing: the time of a thread that runs at this moment is as old as the
+/// last tick.
+const TICKS: Duration = Duration::from_millis(10);
 
 /// What a server has used up to a moment.
 #[derive(Debug, Clone)]
@@ -97,7 +100,7 @@ impl Usage {
                 }
             });
         }
-        let enough = seen.as_secs_f64() >= ENOUGH * cpu.as_secs_f64();
+        let enough = seen + TICKS >= cpu.mul_f64(ENOUGH);
         Spent { cpu, switches: switches.filter(|_| enough) }
     }
 }

@@ -8,6 +8,9 @@ use crate::statistics::Ratio;
 /// A client thread that uses so much of a CPU may be what bounds a rate.
 const BUSY: f64 = 0.95;
 
+/// From this part of the CPUs on, what else was running is worth a note.
+const OTHERS: f64 = 0.5;
+
 /// The whole report, a line an element.
 pub fn lines(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
@@ -110,6 +113,13 @@ fn notes(report: &Report) -> Vec<String> {
         "clients and servers shared {} CPUs: a rate is what is left for both",
         report.system.cpus
     ));
+    let cpus = report.system.cpus as f64;
+    if let Some(load) = report.load_before.filter(|load| *load > OTHERS * cpus) {
+        notes.push(format!(
+            "note: the machine was busy with other things before (load average {load:.1}): rates and \
+             latencies are theirs too, CPU time per request is steadier"
+        ));
+    }
     let busy = |figure: &&Figure| figure.measure == round::CLIENT && figure.median >= BUSY;
     for figure in report.figures.iter().filter(busy) {
         notes.push(format!(

@@ -26,6 +26,8 @@ pub struct Report {
     pub interrupted: bool,
     /// Where it ran.
     pub system: System,
+    /// The load average of the minute before: what else the machine was busy with.
+    pub load_before: Option<f64>,
     /// How it was done.
     pub settings: Settings,
     /// The servers.
@@ -94,6 +96,7 @@ impl Report {
             started,
             interrupted: samples.cancelled,
             system: System::here(),
+            load_before: samples.load,
             settings: Settings {
                 rounds: plan.rounds,
                 seconds: plan.time.as_secs_f64(),

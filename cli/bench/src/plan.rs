@@ -74,13 +74,15 @@ pub struct Samples {
     pub rate: Option<f64>,
     /// Whether the run was cancelled.
     pub cancelled: bool,
+    /// The load average of the last minute, before the first trial (proc_loadavg(5)).
+    pub load: Option<f64>,
 }
 
 impl Plan<'_> {
     /// Measures in rounds, each server once in a round, for each kind. A server that fails in the
     /// round that does not count is not tried again with that kind.
     pub fn run(&self, mut watch: impl FnMut(Step)) -> Samples {
-        let mut found = Samples::default();
+        let mut found = Samples { load: load_average(), ..Samples::default() };
         let steps = self.steps();
         for step in &steps {
             watch(*step);
@@ -170,6 +172,12 @@ fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
     let place = move |turn: usize| if turn % 2 == 1 { turn.div_ceil(2) } else { count - turn / 2 };
     let start = if count > 2 { round } else { 0 };
     (0..count).map(move |turn| (place(turn) + start) % count)
+}
+
+/// The first field of `/proc/loadavg`.
+fn load_average() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 impl Samples {
