@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -33,8 +33,9 @@ type Work<'a> = dyn Fn(Arc<Listener>, OwnedFd) -> io::Result<()> + 'a;
 struct Master<'a> {
     listeners: Vec<Listener>,
     work: &'a Work<'a>,
-    /// The workers: their numbers and when they were started.
-    workers: BTreeMap<Pid, (usize, Instant)>,
+    /// The workers: their numbers, when they were started, and what hangs up when they have
+    /// accepted for the last time.
+    workers: BTreeMap<Pid, (usize, Instant, OwnedFd)>,
     /// Workers to be started, and when.
     missing: Vec<(usize, Instant)>,
 }
@@ -100,26 +101,30 @@ impl Master<'_> {
     /// Starts a worker, and waits until the next one may be started.
     fn fork(&mut self, number: usize) -> io::Result<()> {
         let master = Pid::this();
-        let mut pipe = Some(pipe2(OFlag::O_CLOEXEC)?);
-        let pid = sys::fork(|| match pipe.take().map(|(_, its)| self.live(number, master, its)) {
+        // Nothing is written: a pipe hangs up when the worker drops its side, or dies.
+        let (ready, its_ready) = pipe2(OFlag::O_CLOEXEC)?;
+        let (drained, its_drained) = pipe2(OFlag::O_CLOEXEC)?;
+        let mut its = Some((its_ready, its_drained));
+        let pid = sys::fork(|| match its.take().map(|its| self.live(number, master, its)) {
             Some(Err(error)) => {
                 eprintln!("error: worker {number}: {error}");
                 1
             }
             _ => 0,
         })?;
-        self.workers.insert(pid, (number, Instant::now()));
-        if let Some((ours, its)) = pipe {
-            // Nothing is written: the pipe hangs up when the worker drops its side, or dies.
-            drop(its);
-            let mut fds = [PollFd::new(ours.as_fd(), PollFlags::POLLIN)];
-            let _ = poll(&mut fds, stop::round_up(stop::LIMIT));
-        }
+        drop(its);
+        self.workers.insert(pid, (number, Instant::now(), drained));
+        has_hung_up(&ready, stop::round_up(stop::LIMIT));
         Ok(())
     }
 
     /// The life of a worker, in its process.
-    fn live(&mut self, number: usize, master: Pid, pipe: OwnedFd) -> io::Result<()> {
+    fn live(
+        &mut self,
+        number: usize,
+        master: Pid,
+        (ready, drained): (OwnedFd, OwnedFd),
+    ) -> io::Result<()> {
         let name = std::ffi::CString::new(format!("worker {number}")).unwrap_or_default();
         let _ = prctl::set_name(&name);
         // A master that is killed takes its workers along.
@@ -131,7 +136,8 @@ impl Master<'_> {
             let mut listeners = std::mem::take(&mut self.listeners);
             listeners.swap_remove(number.min(listeners.len() - 1))
         };
-        (self.work)(Arc::new(listener), pipe)
+        listener.tell_when_drained(Some(drained));
+        (self.work)(Arc::new(listener), ready)
     }
 
     /// Keeps the number of workers until a stop is requested.
@@ -153,6 +159,17 @@ impl Master<'_> {
         }
     }
 
+    /// Whether the queue of a listener was empty at some moment after the stop: a worker that has
+    /// left saw it so. Whoever came later could wait for a worker that never looks again.
+    fn was_emptied(&self, listener: usize) -> bool {
+        let shared = self.listeners.len() == 1;
+        let drained = self.workers.values().filter_map(|(number, _, drained)| {
+            has_hung_up(drained, PollTimeout::ZERO).then_some(*number)
+        });
+        let dead = self.missing.iter().map(|(number, _)| *number);
+        drained.chain(dead).any(|number| shared || number == listener)
+    }
+
     /// Takes note of the workers that are dead.
     fn reap(&mut self) {
         let dead = |pid: &Pid| {
@@ -161,7 +178,7 @@ impl Master<'_> {
         };
         let gone: Vec<Pid> = self.workers.keys().copied().filter(dead).collect();
         for pid in gone {
-            if let Some((number, started)) = self.workers.remove(&pid) {
+            if let Some((number, started, _)) = self.workers.remove(&pid) {
                 self.missing.push((number, (started + YOUNG).max(Instant::now())));
             }
         }
@@ -175,6 +192,7 @@ impl Master<'_> {
             listener.set_nonblocking()?;
         }
         let force = Instant::now() + stop::LIMIT + GRACE;
+        self.missing.clear();
         while !self.workers.is_empty() {
             let signal = if Instant::now() < force { Signal::SIGTERM } else { Signal::SIGKILL };
             for worker in self.workers.keys() {
@@ -182,13 +200,19 @@ impl Master<'_> {
             }
             sys::wait_signal(signals, Some(AGAIN))?;
             self.reap();
-            for listener in &self.listeners {
+            for (index, listener) in self.listeners.iter().enumerate() {
                 // One that is shut down reports POLLHUP.
-                if !listener.has_waiting() {
+                if self.was_emptied(index) || !listener.has_waiting() {
                     listener.shut_down();
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Waits until the other side of a pipe is gone; whether it is.
+fn has_hung_up(pipe: &OwnedFd, limit: PollTimeout) -> bool {
+    let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, limit).is_ok_and(|count| count > 0)
 }

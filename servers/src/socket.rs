@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -81,6 +82,8 @@ pub struct Listener {
     address: Address,
     /// The process that may end it for all who share it.
     owner: Pid,
+    /// What a worker drops when it will accept no more.
+    drained: Mutex<Option<OwnedFd>>,
 }
 
 impl Listener {
@@ -165,13 +168,19 @@ impl Listener {
     }
 
     /// Refuses connections from now on, for all who share the listener, and resets those that
-    /// still wait in its queue. In a process that was forked from the owner it does nothing: a
-    /// worker may end alone, and others go on.
+    /// still wait in its queue. In a process that was forked from the owner it only tells the owner
+    /// that this process has left: a worker may end alone, and others go on.
     pub(crate) fn shut_down(&self) {
         if self.owner == Pid::this() {
             // ENOTCONN: it was shut down before.
             let _ = shutdown(self.fd.as_raw_fd(), Shutdown::Both);
         }
+        self.tell_when_drained(None);
+    }
+
+    /// Sets the pipe that hangs up when this process accepts no more from the listener.
+    pub(crate) fn tell_when_drained(&self, pipe: Option<OwnedFd>) {
+        *self.drained.lock().unwrap_or_else(PoisonError::into_inner) = pipe;
     }
 
     /// One more listener at the same address, with a queue of its own. Fails if the listener was
@@ -202,7 +211,7 @@ impl TryFrom<OwnedFd> for Listener {
         } else {
             return Err(io::Error::other("neither a TCP nor an AF_UNIX listener"));
         };
-        Ok(Listener { fd, address, owner: Pid::this() })
+        Ok(Listener { fd, address, owner: Pid::this(), drained: Mutex::default() })
     }
 }
 
