@@ -24,7 +24,8 @@ use harness::prelude::*;
 fn balance(t: &mut Trial) -> Result {
     let server = t.server()?;
     let workers = server.workers();
-    workers_show(&server)?;
+    workers_show(t, &server)?;
+    // A fair choice by chance, as by SO_REUSEPORT, fails less than once in 10^9 trials.
     let total = (24 * workers).max(64);
     let most = total * 19 / 20;
     let chance = uneven_by_chance(workers as u64, total as u64, most as u64)?;
@@ -49,7 +50,7 @@ fn balance(t: &mut Trial) -> Result {
 }
 
 /// Ends the trial as `unsupported` if it cannot be told which worker serves a client.
-fn workers_show(server: &Server) -> Result {
+fn workers_show(t: &mut Trial, server: &Server) -> Result {
     let unsupported = |why: String| Err(Stop::Unsupported(why));
     let workers = server.workers();
     if workers == 1 {
@@ -58,9 +59,11 @@ fn workers_show(server: &Server) -> Result {
     if thread_field(server).is_some() {
         return Ok(());
     }
+    // Until then it may not have started all of them.
+    server.must_settle(t)?;
     match server.processes()?.len() {
         1 => unsupported(
-            "its replies do not name the thread that made them, and it is one process".to_owned(),
+            "it is one process, and its replies do not name the thread that made them".to_owned(),
         ),
         some if some < workers => {
             unsupported(format!("{workers} workers are not to be found in {some} processes"))
