@@ -72,7 +72,7 @@ fn reply_finishes(t: &mut Trial) -> Result {
 
 /// Every client that is connected or queued when the server is asked to stop gets a reply or the
 /// end of its connection.
-#[case(man = ["listen(2)"], incident = ["mu-server #166"], deadline = 10, strength = Must)]
+#[case(man = ["listen(2)"], incident = ["mu-server #166"], deadline = 30, strength = Must)]
 fn queued_resolved(t: &mut Trial) -> Result {
     let server = t.server()?;
     let small = server.small()?;

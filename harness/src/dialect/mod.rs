@@ -400,6 +400,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_can_be_asked_for() {
+        let (store, fetch) = Dialect::Resp.keep(b"ab").unwrap();
+        assert_eq!(store, b"*3\r\n$3\r\nSET\r\n$4\r\nkept\r\n$2\r\nab\r\n");
+        assert_eq!(fetch.judge(b"$2\r\nab\r\n", false), Progress::Whole(8));
+        let (store, fetch) = Dialect::Memcached.keep(b"ab").unwrap();
+        assert_eq!(store, b"set kept 0 0 2\r\nab\r\n");
+        assert_eq!(fetch.judge(b"VALUE kept 0 2\r\nab\r\nEND\r\n", false), Progress::Whole(25));
+        assert!(matches!(fetch.judge(b"END\r\n", false), Progress::Wrong(_)));
+        assert!(Dialect::Echo.keep(b"ab").is_none());
+    }
+
+    #[test]
     fn what_a_protocol_does_not_have_is_said() {
         let refusal = Dialect::http().exchange(Wish::Big, false).unwrap_err();
         assert!(refusal.ends_with("a reply of some MiB: it does not name its `big`"), "{refusal}");
