@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -303,22 +304,28 @@ impl Server {
         }
     }
 
-    /// Stops all of its processes (`SIGSTOP`), and returns when they are.
+    /// Stops all of its processes (`SIGSTOP`), and returns when they are: those too that it was
+    /// about to start.
     pub fn pause(&self, t: &Trial) -> Result {
-        for pid in self.own_processes("stop and continue its processes")? {
-            kill(pid, Signal::SIGSTOP)?;
-        }
-        if t.eventually(|| Ok(self.tasks()?.are_stopped()))? {
-            Ok(())
-        } else {
-            Err(Stop::error("the server's processes did not stop"))
-        }
+        let stopped = t.eventually(|| {
+            self.signal_all(Signal::SIGSTOP)?;
+            Ok(self.tasks()?.are_stopped())
+        })?;
+        if stopped { Ok(()) } else { Err(Stop::error("the server's processes did not stop")) }
     }
 
     /// Lets its processes go on.
     pub fn resume(&self) -> Result {
+        self.signal_all(Signal::SIGCONT)
+    }
+
+    fn signal_all(&self, signal: Signal) -> Result {
         for pid in self.own_processes("stop and continue its processes")? {
-            kill(pid, Signal::SIGCONT)?;
+            match kill(pid, signal) {
+                // It has just ended.
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
