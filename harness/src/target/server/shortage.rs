@@ -24,21 +24,33 @@ pub struct Shortage {
 }
 
 impl Server {
-    /// Leaves no process that listens any further descriptor, once the server is at rest, and lets
-    /// clients connect. Before it rests it may not have started all of its processes.
+    /// Leaves no process that listens a further descriptor for the last of some clients, once the
+    /// server is at rest. Before it rests it may not have started all of its processes. They get
+    /// one limit, as in life: a parent that answers nobody needs room for a new child, and the
+    /// child must not have less than the one before it.
+    ///
+    /// Each client sends the first byte of a request: where `TCP_DEFER_ACCEPT` is set (tcp(7)), one
+    /// that sends nothing is not there yet.
     pub fn run_out_of_descriptors(&self, t: &mut Trial) -> Result<Shortage> {
         self.must_settle(t)?;
-        let mut limits = Vec::new();
+        let mut listening = Vec::new();
         for pid in self.own_processes("lower its limit of descriptors")? {
             if self.listens(pid)? {
-                limits.push((pid, lowest_free_descriptor(pid)?));
+                listening.push((pid, Task::of_process(pid).open_descriptors()?));
             }
         }
-        let limits = set_limits(&limits)?;
+        let limit = listening.iter().map(|(_, open)| lowest_free(open)).max().unwrap_or(0);
+        let room: usize = listening.iter().map(|(_, open)| free_below(limit, open)).sum();
+        let pids = listening.iter().map(|(pid, _)| (*pid, u64::from(limit.unsigned_abs())));
+        let limits = set_limits(&pids.collect::<Vec<_>>())?;
         // A thread that sleeps in accept holds a descriptor already, which nothing shows: clients
         // that pass by make each come back for the next.
         let passing = 2 * self.workers();
-        let mut clients = self.queue_up(passing + WAITING)?;
+        let mut clients = self.queue_up(passing + room + WAITING)?;
+        let first = self.small()?.request[..1].to_vec();
+        for client in &mut clients {
+            client.send_at_once(&first)?;
+        }
         clients.drain(..passing.min(clients.len()));
         Ok(Shortage { clients, limits })
     }
@@ -76,8 +88,11 @@ fn set_limits(limits: &[(Pid, u64)]) -> Result<Vec<(Pid, u64)>> {
 }
 
 /// The number that the next descriptor of a process gets.
-fn lowest_free_descriptor(pid: Pid) -> Result<u64> {
-    let open = Task::of_process(pid).open_descriptors()?;
-    let free = (0..i32::MAX).find(|number| !open.contains(number));
-    Ok(free.unwrap_or(i32::MAX).unsigned_abs().into())
+fn lowest_free(open: &[i32]) -> i32 {
+    (0..i32::MAX).find(|number| !open.contains(number)).unwrap_or(i32::MAX)
+}
+
+/// How many numbers below a limit are free.
+fn free_below(limit: i32, open: &[i32]) -> usize {
+    (0..limit).filter(|number| !open.contains(number)).count()
 }
