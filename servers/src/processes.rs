@@ -83,9 +83,8 @@ pub(crate) fn supervise_in_order(
 /// and sets what is returned. The signal may come just before the sleep, so it is followed by an
 /// alarm each second, until the worker has left. SIGINT is left to the master.
 pub(crate) fn interrupted_by_stop() -> io::Result<&'static AtomicBool> {
-    static STOPPING: AtomicBool = AtomicBool::new(false);
     extern "C" fn stop(_: i32) {
-        STOPPING.store(true, Ordering::SeqCst);
+        stop::TAKEN.store(true, Ordering::SeqCst);
         alarm::set(1);
     }
     let mut signals = SigSet::empty();
@@ -94,7 +93,7 @@ pub(crate) fn interrupted_by_stop() -> io::Result<&'static AtomicBool> {
         signals.add(signal);
     }
     signals.thread_unblock()?;
-    Ok(&STOPPING)
+    Ok(&stop::TAKEN)
 }
 
 impl Master<'_> {

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -26,9 +27,14 @@ pub(crate) fn signals() -> SigSet {
     [Signal::SIGTERM, Signal::SIGINT].into_iter().collect()
 }
 
+/// Set in a process whose request to stop does not stay pending, but is taken by a handler.
+pub(crate) static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// Whether a stop is requested: for a thread that has been busy, and not looked for long.
 pub(crate) fn is_pending() -> bool {
-    sys::pending().is_ok_and(|pending| signals().iter().any(|signal| pending.contains(signal)))
+    TAKEN.load(Ordering::SeqCst)
+        || sys::pending()
+            .is_ok_and(|pending| signals().iter().any(|signal| pending.contains(signal)))
 }
 
 /// The request to stop. Threads that are started while it lives inherit its signal mask.
