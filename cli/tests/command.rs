@@ -325,7 +325,7 @@ fn a_baseline_of_an_unknown_case_is_refused() {
 #[test]
 fn a_trial_without_time_cannot_be_judged() {
     ioconform(&home())
-        .args(["run", CASE, "--timeout-scale", "0.0000001"])
+        .args(["run", CASE, "--timeout-scale", "1e-12"])
         .assert()
         .code(3)
         .stdout(contains("hung: killed after 0.0 s"));
