@@ -1,6 +1,6 @@
 //! What a running case sees: checks, measurements, and the ways in which a trial may end.
 
-use std::io::ErrorKind;
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::Location;
@@ -118,6 +118,7 @@ pub struct Trial {
     settled: &'static str,
     target: Option<Target>,
     folder: PathBuf,
+    folder_made: Cell<bool>,
 }
 
 impl Trial {
@@ -130,7 +131,15 @@ impl Trial {
         folder: PathBuf,
     ) -> Trial {
         let deadline = Instant::now() + limit;
-        Trial { out, deadline, last: None, settled: "", target, folder }
+        Trial {
+            out,
+            deadline,
+            last: None,
+            settled: "",
+            target,
+            folder,
+            folder_made: Cell::new(false),
+        }
     }
 
     /// The server that the trial is about.
@@ -140,10 +149,12 @@ impl Trial {
 
     /// A folder of the trial's own, made when it is first asked for and removed after the trial.
     pub fn folder(&self) -> Result<PathBuf> {
-        match std::fs::DirBuilder::new().mode(0o700).create(&self.folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
-            _ => Ok(self.folder.clone()),
+        // What lies there already is somebody else's.
+        if !self.folder_made.get() {
+            std::fs::DirBuilder::new().mode(0o700).create(&self.folder)?;
+            self.folder_made.set(true);
         }
+        Ok(self.folder.clone())
     }
 
     /// Used by `check!`: records what was seen; a check that does not hold ends the trial.

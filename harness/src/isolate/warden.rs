@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{BufRead as _, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
@@ -49,7 +50,10 @@ pub(super) fn serve() -> ! {
     let _ = process::keep_from_programs(3);
     let mut orders = BufReader::new(File::from(stdin)).lines();
     let mut stdout = std::io::stdout();
-    let folder = std::env::temp_dir().join(format!("ioconform-{}", nix::unistd::getpid()));
+    // A name that nobody can make first: the numbers of a hash map are the system's random ones.
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    let name = format!("ioconform-{}-{random:016x}", nix::unistd::getpid());
+    let folder = std::env::temp_dir().join(name);
     while let Some(Ok(order)) = orders.next() {
         let answer = match serde_json::from_str::<Request>(&order) {
             Ok(Request::Trial(order)) => serde_json::to_vec(&outcome(&order, &folder)),
