@@ -1,10 +1,11 @@
 //! The command as a person or a script meets it: every subcommand, every exit code, bad input.
 
+mod common;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::Stdio;
 
-use assert_cmd::Command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use predicates::prelude::*;
@@ -13,31 +14,10 @@ use rstest::rstest;
 use serial_test::serial;
 use tempfile::TempDir;
 
+use common::{home, ioconform, path, write};
+
 /// A case that is quick and conforms wherever the tests run.
 const CASE: &str = "epoll.edge.silent_until_new_data";
-
-/// The command, with a home of its own.
-fn ioconform(home: &TempDir) -> Command {
-    let mut command = Command::cargo_bin("ioconform").unwrap();
-    command
-        .env("XDG_STATE_HOME", home.path())
-        .env_remove("IOCONFORM_STRICT")
-        .env_remove("NO_COLOR");
-    command
-}
-
-fn home() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
-
-fn path(folder: &TempDir, name: &str) -> String {
-    folder.path().join(name).display().to_string()
-}
-
-fn write(folder: &TempDir, name: &str, text: &str) -> String {
-    std::fs::write(folder.path().join(name), text).unwrap();
-    path(folder, name)
-}
 
 /// A result of one conforming case.
 fn result(folder: &TempDir, name: &str) -> String {

@@ -1,5 +1,7 @@
 //! `ioconform server` and `serve` as a person or a script meets them.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -14,31 +16,13 @@ use predicates::str::{contains, is_empty};
 use rstest::rstest;
 use tempfile::TempDir;
 
+use common::{home, ioconform, path, write};
+
 /// The case that every server passes first, one that looks at processes, and one that wants
 /// something of the dialect.
 const GATE: &str = "base.round_trip";
 const QUIET: &str = "idle.quiet";
 const BIG: &str = "base.big_reply";
-
-/// The command, with a home of its own.
-fn ioconform(home: &TempDir) -> Command {
-    let mut command = Command::cargo_bin("ioconform").unwrap();
-    command.env("XDG_STATE_HOME", home.path()).env_remove("IOCONFORM_STRICT");
-    command
-}
-
-fn home() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
-
-fn path(folder: &TempDir, name: &str) -> String {
-    folder.path().join(name).display().to_string()
-}
-
-fn write(folder: &TempDir, name: &str, text: &str) -> String {
-    std::fs::write(folder.path().join(name), text).unwrap();
-    path(folder, name)
-}
 
 /// A server that is no reference: what is known of it is what its command line says.
 fn foreign(model: &'static str, listen: &'static str) -> [String; 5] {

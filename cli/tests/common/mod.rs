@@ -1,0 +1,27 @@
+//! What tests of the command have in common.
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// The command, with a home of its own.
+pub(crate) fn ioconform(home: &TempDir) -> Command {
+    let mut command = Command::cargo_bin("ioconform").unwrap();
+    command
+        .env("XDG_STATE_HOME", home.path())
+        .env_remove("IOCONFORM_STRICT")
+        .env_remove("NO_COLOR");
+    command
+}
+
+pub(crate) fn home() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+pub(crate) fn path(folder: &TempDir, name: &str) -> String {
+    folder.path().join(name).display().to_string()
+}
+
+pub(crate) fn write(folder: &TempDir, name: &str, text: &str) -> String {
+    std::fs::write(folder.path().join(name), text).unwrap();
+    path(folder, name)
+}
