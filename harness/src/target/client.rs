@@ -211,11 +211,6 @@ impl Client {
         Ok(Ending::Open)
     }
 
-    /// Whether the connection was made.
-    pub fn is_connected(&self) -> bool {
-        self.stream.is_ok()
-    }
-
     /// Shuts down the sending direction: there will be no further request. Of a connection that
     /// the server has reset there is nothing left to shut down.
     pub fn half_close(&self) -> Result {
@@ -233,11 +228,6 @@ impl Client {
             setsockopt(stream, sockopt::Linger, &linger)?;
         }
         Ok(())
-    }
-
-    /// The bytes of the last whole reply.
-    pub fn last_reply(&self) -> &[u8] {
-        &self.last
     }
 
     /// What the last whole reply says of the thread that made it, in a field of an HTTP reply.

@@ -6,7 +6,7 @@ mod start;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::process::{Child, ExitStatus};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -195,16 +195,6 @@ impl Server {
         Ok(open)
     }
 
-    /// How many connections it holds that its clients have ended (`CLOSE_WAIT`, tcp(7)).
-    pub fn half_closed_connections(&self) -> Result<usize> {
-        let held: std::collections::BTreeSet<u64> =
-            self.processes()?.into_iter().flat_map(listening::sockets_of).collect();
-        let waits = |entry: &procfs::net::TcpNetEntry| {
-            entry.state == procfs::net::TcpState::CloseWait && held.contains(&entry.inode)
-        };
-        Ok(listening::tcp()?.iter().filter(|entry| waits(entry)).count())
-    }
-
     /// The process that holds the server's end of a client's connection; nothing if nobody has
     /// accepted it.
     pub fn holder(&self, client: &Client) -> Result<Option<Pid>> {
@@ -373,14 +363,6 @@ impl Server {
             }
             self.control.have_all_ended()
         })
-    }
-
-    /// How the process that was started ended, if it has.
-    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
-        match &mut self.control {
-            Control::Started { child, .. } => Ok(child.try_wait()?),
-            Control::Running { .. } => Ok(None),
-        }
     }
 }
 
