@@ -15,6 +15,7 @@ pub mod isolate;
 pub mod judge;
 pub mod kernel;
 pub mod libtest;
+pub mod matrix;
 pub mod measure;
 pub mod need;
 pub mod net;

@@ -133,6 +133,9 @@ pub struct Evidence {
     /// What the trial wrote to stdout and stderr, at most 64 KiB.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub output: String,
+    /// What the kernel logged meanwhile of a warning, an oops or a panic, where its log is watched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kernel_log: Vec<String>,
 }
 
 /// A thread of a trial that was killed at its deadline.
