@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod execution;
+mod kernels;
 mod outputs;
 mod progress;
 mod run;
@@ -77,6 +78,7 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
         Command::Doctor => Ok(show::doctor(screen)),
         Command::Diff { old, new } => show::diff(old, new, screen),
         Command::Report { results, output } => show::report(results, output, screen),
+        Command::Kernels(command) => kernels::kernels(command, screen),
         Command::Completions { shell } => {
             show::completions(*shell, screen);
             Ok(0)
