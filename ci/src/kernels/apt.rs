@@ -126,10 +126,7 @@ impl Suite {
             fs::write(&path, text).map_err(at(&path)).map(|()| path)
         };
         write("status", "")?;
-        let mirror = machine.mirror(name).ok_or_else(|| Error::Command {
-            command: "apt-get update".to_owned(),
-            why: "the apt sources of this machine name no mirror of the security archive".into(),
-        })?;
+        let mirror = machine.mirror(name).ok_or(Error::NoSecurity)?;
         let keyring = machine.keyring;
         write(
             "sources/debian.sources",

@@ -169,10 +169,14 @@ impl Store {
                 if let Some(companion) = plan.companion {
                     unpack(&package, &[kernel])?;
                     unpack(&archive(&plan.folder, companion)?, &[settings])?;
+                } else if companion(&plan.package.package).is_some() {
+                    unpack(&package, &[kernel])?;
                 } else {
                     unpack(&package, &[kernel, settings])?;
                 }
-                kept.config_sha256 = Some(sha256(&config)?);
+                if config.exists() {
+                    kept.config_sha256 = Some(sha256(&config)?);
+                }
                 damage = unpack_image(&image, &folder.path().join("vmlinux"))?.err();
             }
         }
@@ -195,11 +199,12 @@ fn plan<'a>(
     };
     let chosen = newest(of_entry(), &entry.package)?;
     let (suite, _) = suites.iter().find(|(suite, _)| suite.name == chosen.suite)?;
-    let is_companion = |name: &str, one: &Candidate| {
-        one.package == name && one.version == chosen.version && one.suite == chosen.suite
+    let is_companion = |one: &&Candidate| {
+        one.version == chosen.version
+            && one.suite == chosen.suite
+            && companion(&chosen.package).is_some_and(|name| name == one.package)
     };
-    let companion =
-        companion(&chosen.package).and_then(|name| of_entry().find(|one| is_companion(&name, one)));
+    let companion = of_entry().find(is_companion);
     Some(Plan {
         entry,
         suite,

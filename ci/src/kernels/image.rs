@@ -17,6 +17,9 @@ pub const HEAD: usize = 4096;
 /// No kernel is larger than this when it is unpacked.
 const LARGEST: u64 = 1 << 30;
 
+/// It in KiB, and what a decoder may use of memory.
+const LARGEST_KIB: u32 = 1 << 20;
+
 /// What a file is, as its first bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Image {
@@ -112,22 +115,22 @@ fn number(bytes: &[u8]) -> usize {
 /// Unpacks what its first bytes say is packed. Behind all but gzip's own format, the kernel's
 /// build appends the unpacked length, in four bytes.
 fn unpack(packed: &[u8]) -> Result<Vec<u8>, Error> {
-    let tail = packed.len().saturating_sub(4);
+    let alone = packed.split_last_chunk::<4>().map_or(packed, |(alone, _)| alone);
     match packed {
         [0x7f, b'E', b'L', b'F', ..] => Ok(packed.to_vec()),
         [0x1f, 0x8b, ..] => read("gzip", flate2::read::GzDecoder::new(packed)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(&packed[..tail]);
+            let decoder = ruzstd::decoding::StreamingDecoder::new(alone);
             read("zstd", decoder.map_err(|error| damaged("zstd", error))?)
         }
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            read("xz", lzma_rust2::XzReader::new(&packed[..tail], false))
+            read("xz", lzma_rust2::XzReader::new_mem_limit(alone, false, LARGEST_KIB))
         }
         [0x5d, 0, 0, ..] => {
-            let decoder = lzma_rust2::LzmaReader::new_mem_limit(&packed[..tail], 1 << 20, None);
+            let decoder = lzma_rust2::LzmaReader::new_mem_limit(alone, LARGEST_KIB, None);
             read("LZMA", decoder.map_err(|error| damaged("LZMA", error))?)
         }
-        [0x02, 0x21, 0x4c, 0x18, ..] => lz4(&packed[4..tail]),
+        [0x02, 0x21, 0x4c, 0x18, ..] => lz4(alone.get(4..).unwrap_or_default()),
         [a, b, c, d, ..] => Err(Error::Packing([*a, *b, *c, *d])),
         _ => Err(Error::NotElf),
     }
@@ -189,4 +192,192 @@ pub fn has_pvh_entry<'data>(elf: impl ReadRef<'data>) -> Result<bool, Error> {
         Ok(Some(false))
     };
     search().ok().flatten().ok_or(Error::NotElf)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    /// An ELF file with one note.
+    fn elf(name: [u8; 4], kind: u32) -> Vec<u8> {
+        let mut file = vec![0; 0x40 + 0x38];
+        file[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\0");
+        file[0x10] = 2; // a program
+        file[0x12..0x14].copy_from_slice(&62u16.to_le_bytes()); // for x86-64
+        file[0x14] = 1;
+        file[0x20] = 0x40; // where the program headers are
+        file[0x34] = 0x40; // the length of this header
+        file[0x36] = 0x38; // that of a program header
+        file[0x38] = 1; // how many there are
+        file[0x40] = 4; // notes
+        file[0x48] = 0x78; // where they are
+        file[0x60] = 20; // their length
+        file[0x70] = 4; // their alignment
+        for number in [4, 4, kind] {
+            file.extend(number.to_le_bytes());
+        }
+        file.extend(name);
+        file.extend([0; 4]);
+        file
+    }
+
+    /// A program that is longer than a block of LZ4.
+    fn kernel() -> Vec<u8> {
+        let mut file = elf(*b"Xen\0", 18);
+        file.extend((0..9_000_000_u32).map(|at| u8::try_from(at / 1000 % 251).unwrap()));
+        file
+    }
+
+    /// A bzImage around a payload.
+    fn bzimage(payload: &[u8]) -> Vec<u8> {
+        let mut image = vec![0; 3 * 512];
+        image[0x1f1] = 1;
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x206..0x208].copy_from_slice(&0x20f_u16.to_le_bytes());
+        image[0x248..0x24c].copy_from_slice(&512_u32.to_le_bytes());
+        let length = u32::try_from(payload.len()).unwrap();
+        image[0x24c..0x250].copy_from_slice(&length.to_le_bytes());
+        image.extend(payload);
+        image.extend(b"what is behind it");
+        image
+    }
+
+    fn gzip(program: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(program).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(program: &[u8]) -> Vec<u8> {
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        with_length(ruzstd::encoding::compress_to_vec(program, level), program)
+    }
+
+    /// As the kernel's build does it: through the filter for x86.
+    fn xz(program: &[u8]) -> Vec<u8> {
+        let mut options = lzma_rust2::XzOptions::with_preset(0);
+        options.prepend_pre_filter(lzma_rust2::filter::FilterType::BcjX86, 0);
+        let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        encoder.write_all(program).unwrap();
+        with_length(encoder.finish().unwrap(), program)
+    }
+
+    fn lzma(program: &[u8]) -> Vec<u8> {
+        let options = lzma_rust2::LzmaOptions::with_preset(0);
+        let mut encoder =
+            lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
+        encoder.write_all(program).unwrap();
+        with_length(encoder.finish().unwrap(), program)
+    }
+
+    fn lz4(program: &[u8]) -> Vec<u8> {
+        let mut packed = 0x184c_2102_u32.to_le_bytes().to_vec();
+        for block in program.chunks(8 << 20) {
+            let block = lz4_flex::block::compress(block);
+            packed.extend(u32::try_from(block.len()).unwrap().to_le_bytes());
+            packed.extend(block);
+        }
+        with_length(packed, program)
+    }
+
+    fn with_length(mut packed: Vec<u8>, program: &[u8]) -> Vec<u8> {
+        packed.extend(u32::try_from(program.len()).unwrap().to_le_bytes());
+        packed
+    }
+
+    #[rstest]
+    #[case::not_packed(<[u8]>::to_vec)]
+    #[case::gzip(gzip)]
+    #[case::zstd(zstd)]
+    #[case::xz(xz)]
+    #[case::lzma(lzma)]
+    #[case::lz4(lz4)]
+    fn the_program_inside_is_unpacked_and_its_entry_point_found(
+        #[case] pack: fn(&[u8]) -> Vec<u8>,
+    ) {
+        let program = kernel();
+        let unpacked = vmlinux(&bzimage(&pack(&program))).unwrap();
+        assert!(unpacked == program, "{} of {} bytes", unpacked.len(), program.len());
+        assert_eq!(has_pvh_entry(&*unpacked), Ok(true));
+    }
+
+    #[rstest]
+    #[case::gzip(gzip, "gzip")]
+    #[case::zstd(zstd, "zstd")]
+    #[case::xz(xz, "xz")]
+    #[case::lzma(lzma, "LZMA")]
+    #[case::lz4(lz4, "LZ4")]
+    fn packed_data_that_is_cut_off_is_damaged(
+        #[case] pack: fn(&[u8]) -> Vec<u8>,
+        #[case] name: &str,
+    ) {
+        let packed = pack(&kernel());
+        let error = vmlinux(&bzimage(&packed[..packed.len() / 2])).unwrap_err();
+        assert!(matches!(&error, Error::Damaged { packing, .. } if *packing == name), "{error}");
+    }
+
+    #[rstest]
+    #[case::of_another(*b"GNU\0", 18, Ok(false))]
+    #[case::of_another_kind(*b"Xen\0", 6, Ok(false))]
+    #[case::the_one(*b"Xen\0", 18, Ok(true))]
+    fn only_one_note_is_the_entry_point(
+        #[case] name: [u8; 4],
+        #[case] kind: u32,
+        #[case] answer: Result<bool, Error>,
+    ) {
+        assert_eq!(has_pvh_entry(&*elf(name, kind)), answer);
+    }
+
+    #[test]
+    fn what_is_no_bzimage_is_told_from_one_that_is_broken() {
+        assert_eq!(vmlinux(b"#!/bin/sh\n"), Err(Error::NotBzImage));
+        let image = bzimage(&elf(*b"Xen\0", 18));
+        assert_eq!(vmlinux(&image[..0x240]), Err(Error::CutOff { has: 0x240, needs: 0x250 }));
+        let needs = image.len() - b"what is behind it".len();
+        assert_eq!(vmlinux(&image[..1600]), Err(Error::CutOff { has: 1600, needs }));
+        assert_eq!(vmlinux(&bzimage(b"BZh9")), Err(Error::Packing(*b"BZh9")));
+        assert_eq!(vmlinux(&bzimage(&gzip(b"no program"))), Err(Error::NotElf));
+        let mut old = image;
+        old[0x206] = 7;
+        assert_eq!(vmlinux(&old), Err(Error::Old(0x207)));
+        assert_eq!(Error::Old(0x207).to_string(), "its boot protocol is 2.07, before 2.08");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_at_all_bring_it_down(
+            magic in prop::sample::select(vec![
+                &b"\x7fELF\x02\x01\x01\0"[..], b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd",
+                b"\xfd7zXZ\0\0\x04", b"\x5d\0\0\x80\0", b"\x02\x21\x4c\x18", b"",
+            ]),
+            noise in prop::collection::vec(any::<u8>(), 0..600),
+            header in prop::collection::vec((0x1f1_usize..0x260, any::<u8>()), 0..4),
+        ) {
+            let mut image = bzimage(&[magic, &noise].concat());
+            let _ = vmlinux(&image);
+            for (place, byte) in header {
+                image[place] = byte;
+            }
+            let _ = vmlinux(&image);
+            let _ = has_pvh_entry(&*[magic, &noise].concat());
+        }
+
+        #[test]
+        fn no_flipped_bit_brings_it_down(at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            static PACKED: LazyLock<[Vec<u8>; 5]> = LazyLock::new(|| {
+                [gzip, zstd, xz, lzma, lz4].map(|pack| pack(&elf(*b"Xen\0", 18)))
+            });
+            for mut packed in PACKED.clone() {
+                let at = at.index(packed.len());
+                packed[at] ^= 1 << bit;
+                let _ = vmlinux(&bzimage(&packed));
+            }
+        }
+    }
 }

@@ -132,6 +132,9 @@ pub enum Error {
         "the apt sources of this machine name no mirror of Debian's archive; add one (sources.list(5)), or give kernels of your own with: --kernel PATH"
     )]
     NoDebian,
+    /// The machine's apt knows Debian, but not its security archive.
+    #[error("the apt sources of this machine name no mirror of Debian's security archive")]
+    NoSecurity,
     /// The machine has no keys to check Debian's archive with.
     #[error(
         "the keys of Debian's archive are not here; install them with: apt-get install debian-archive-keyring"

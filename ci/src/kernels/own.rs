@@ -26,7 +26,9 @@ pub(super) fn kernel(path: &Path, scratch: &Path) -> Result<Kernel, Error> {
         Image::Elf => match image::has_pvh_entry(&ReadCache::new(file)) {
             Ok(true) => (Some(path.to_owned()), None),
             Ok(false) => return Err(Error::NoPvh(path.to_owned())),
-            Err(_) => return Err(no_kernel("an ELF file for another kind of machine")),
+            Err(_) => {
+                return Err(no_kernel("an ELF file that is broken or for another kind of machine"));
+            }
         },
         Image::BzImage => {
             let place = scratch.join(format!("{image_sha256}.vmlinux"));
@@ -60,7 +62,10 @@ mod tests {
     #[case::text(b"CONFIG_PVH=y\n", "is a text file, not a kernel")]
     #[case::empty(b"", "is an empty file, not a kernel")]
     #[case::gzip(b"\x1f\x8b\x08\0", "is a gzip archive, not a kernel")]
-    #[case::elf(b"\x7fELF\x01\x01", "is an ELF file for another kind of machine, not a kernel")]
+    #[case::elf(
+        b"\x7fELF\x01\x01",
+        "is an ELF file that is broken or for another kind of machine, not a kernel"
+    )]
     #[case::noise(b"\0\xff\0\xff", "is a file of an unknown kind, not a kernel")]
     fn what_is_no_kernel_is_named(#[case] content: &[u8], #[case] said: &str) {
         let folder = tempfile::tempdir().unwrap();

@@ -1,8 +1,9 @@
 //! Packages: which of many is the newest of a series, and what is taken out of it.
 //!
-//! Up to 6.18 a kernel is `boot/vmlinuz-*` of `linux-image-*`, with its configuration beside it;
-//! from 6.19 on it is `usr/lib/modules/*/vmlinuz` of `linux-binary-*`, and the configuration is in
-//! `linux-base-*`. A build comes signed for Secure Boot, a little later, and unsigned.
+//! Up to 6.18 a kernel is `boot/vmlinuz-*` of `linux-image-*`, with its configuration beside it.
+//! In 6.19 it is alone in `linux-binary-*`, and from 7.0 on it is `usr/lib/modules/*/vmlinuz` there.
+//! The configuration is then in `linux-base-*`, which leaves the archive earlier than the kernel.
+//! A build comes unsigned, and, a little later, signed for Secure Boot.
 
 use std::fs::File;
 use std::path::Path;
@@ -92,8 +93,8 @@ impl Candidate {
     }
 }
 
-/// The package with the configuration of the kernel in the one of that name; nothing if they are
-/// in the same.
+/// The package with the configuration of the kernel in the one of that name, if the archive has it;
+/// nothing if they are in the same.
 pub(super) fn companion(package: &str) -> Option<String> {
     let (form, release) = Form::and_release(package)?;
     matches!(form, Form::Binary | Form::UnsignedBinary).then(|| format!("linux-base-{release}"))

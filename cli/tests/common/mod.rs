@@ -8,6 +8,7 @@ pub(crate) fn ioconform(home: &TempDir) -> Command {
     let mut command = Command::cargo_bin("ioconform").unwrap();
     command
         .env("XDG_STATE_HOME", home.path())
+        .env("XDG_CACHE_HOME", home.path())
         .env_remove("IOCONFORM_STRICT")
         .env_remove("NO_COLOR");
     command
