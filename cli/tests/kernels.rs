@@ -17,7 +17,7 @@ fn apt_conf(folder: &TempDir, sources: &str) -> String {
         "apt.conf",
         &format!(
             "Dir::Etc::sourcelist \"{sources}\";\nDir::Etc::sourceparts \"/dev/null\";\n\
-             Dir::State::lists \"{}\";\n",
+             Dir::State::lists \"{}\";\nAcquire::Retries \"0\";\n",
             folder.path().display()
         ),
     )

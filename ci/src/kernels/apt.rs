@@ -17,29 +17,29 @@ const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.gpg",
 ];
 
-/// Names of Debian's suites, for a machine that has not yet seen what a mirror says of itself.
-const SUITES: [&str; 12] = [
+/// The names of Debian's releases.
+const RELEASES: [&str; 11] = [
     "bullseye",
     "bookworm",
     "trixie",
     "forky",
+    "duke",
     "sid",
     "unstable",
     "testing",
     "stable",
     "oldstable",
     "oldoldstable",
-    "experimental",
-    "rc-buggy",
 ];
+
+/// What stands behind the name of a release in that of a suite.
+const PARTS: [&str; 5] = ["", "-updates", "-security", "-backports", "-proposed-updates"];
 
 /// What the machine's apt knows of Debian.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Machine {
-    /// The mirror of the archive.
-    archive: String,
-    /// The mirror of the security archive, if there is one.
-    security: Option<String>,
+    /// Its mirrors.
+    mirrors: Mirrors,
     /// The keys to check both with.
     keyring: &'static str,
     /// How this machine wants files to be acquired, in the syntax of apt.conf(5): proxies.
@@ -50,50 +50,75 @@ impl Machine {
     /// Asks apt.
     pub(super) fn look() -> Result<Machine, Error> {
         let format = "$(REPO_URI)\t$(RELEASE)\t$(ORIGIN)";
-        let targets =
-            output("apt-get", Command::new("apt-get").args(["indextargets", "--format", format]))?;
-        let (archive, security) = mirrors(&targets);
+        let apt_get = |words: &[&str]| output("apt-get", Command::new("apt-get").args(words));
+        let mut mirrors = Mirrors::default();
+        mirrors.add_targets(&apt_get(&["indextargets", "--format", format])?);
+        // What was never updated since it was installed has no index targets: a fresh container.
+        mirrors.add_uris(&apt_get(&["update", "--print-uris"])?);
+        if mirrors.archive.is_none() {
+            return Err(Error::NoDebian);
+        }
         let settings = output("apt-config", Command::new("apt-config").args(["dump", "Acquire"]))?;
         let keyring = KEYRINGS.into_iter().find(|path| Path::new(path).exists());
-        Ok(Machine {
-            archive: archive.ok_or(Error::NoDebian)?,
-            security,
-            keyring: keyring.ok_or(Error::NoKeyring)?,
-            settings,
-        })
+        Ok(Machine { mirrors, keyring: keyring.ok_or(Error::NoKeyring)?, settings })
+    }
+}
+
+/// The mirrors of Debian's archive, and of its security archive: of each the first that is named.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Mirrors {
+    archive: Option<String>,
+    security: Option<String>,
+}
+
+impl Mirrors {
+    /// Reads index targets: lines of a URI, a suite, and what the mirror says that its origin is.
+    fn add_targets(&mut self, targets: &str) {
+        for line in targets.lines() {
+            let mut words = line.splitn(3, '\t');
+            if let (Some(uri), Some(suite), Some("Debian" | "Debian Backports")) =
+                (words.next(), words.next(), words.next())
+            {
+                self.add(uri, suite);
+            }
+        }
+    }
+
+    /// Reads what an update would fetch: lines with a quoted URI first. An index that is called as
+    /// one of Debian's is taken for one; whether it is, its signature tells.
+    fn add_uris(&mut self, uris: &str) {
+        for line in uris.lines() {
+            let uri = line.split('\'').nth(1).unwrap_or_default();
+            let Some((mirror, rest)) = uri.split_once("/dists/") else { continue };
+            let Some((suite, _)) = rest.split_once("/main/binary-amd64/") else { continue };
+            let is_debian = RELEASES.iter().any(|release| {
+                suite.strip_prefix(release).is_some_and(|part| PARTS.contains(&part))
+            });
+            if is_debian {
+                self.add(mirror, suite);
+            }
+        }
+    }
+
+    fn add(&mut self, uri: &str, suite: &str) {
+        let place = if is_security(suite) { &mut self.security } else { &mut self.archive };
+        if !uri.starts_with("cdrom:") {
+            place.get_or_insert_with(|| uri.to_owned());
+        }
     }
 
     /// The mirror that holds a suite, or should.
-    fn mirror(&self, suite: &str) -> Option<&str> {
-        if is_security(suite) { self.security.as_deref() } else { Some(&self.archive) }
+    fn of(&self, suite: &str) -> Result<&str, Error> {
+        if is_security(suite) {
+            self.security.as_deref().ok_or(Error::NoSecurity)
+        } else {
+            self.archive.as_deref().ok_or(Error::NoDebian)
+        }
     }
 }
 
 fn is_security(suite: &str) -> bool {
     suite.ends_with("-security")
-}
-
-/// The first mirrors of Debian's archive, and of its security archive, in the index targets of a
-/// machine: lines of a URI, a suite, and what the mirror said its origin is, if it was ever asked.
-fn mirrors(targets: &str) -> (Option<String>, Option<String>) {
-    let mut found = (None, None);
-    for line in targets.lines() {
-        let mut words = line.splitn(3, '\t');
-        let (Some(uri), Some(suite), Some(origin)) = (words.next(), words.next(), words.next())
-        else {
-            continue;
-        };
-        let base = suite.split('-').next().unwrap_or(suite);
-        let debian = match origin {
-            "" | "$(ORIGIN)" => SUITES.contains(&base),
-            said => said == "Debian" || said == "Debian Backports",
-        };
-        if debian && !uri.starts_with("cdrom:") {
-            let place = if is_security(suite) { &mut found.1 } else { &mut found.0 };
-            place.get_or_insert_with(|| uri.to_owned());
-        }
-    }
-    found
 }
 
 /// A suite of Debian's archive, and apt's state of it.
@@ -126,7 +151,7 @@ impl Suite {
             fs::write(&path, text).map_err(at(&path)).map(|()| path)
         };
         write("status", "")?;
-        let mirror = machine.mirror(name).ok_or(Error::NoSecurity)?;
+        let mirror = machine.mirrors.of(name)?;
         let keyring = machine.keyring;
         write(
             "sources/debian.sources",
@@ -265,35 +290,60 @@ mod tests {
         Some(MIRROR),
         Some(SECURITY)
     )]
-    #[case::never_updated(
-        "https://mirror.example/debian-security/\ttrixie-security\t$(ORIGIN)\n\
-         https://mirror.example/debian/\ttrixie\t$(ORIGIN)\n",
-        Some(MIRROR),
-        Some(SECURITY)
-    )]
     #[case::others_before_it(
         "https://node.example/\tnodistro\t$(ORIGIN)\n\
-         https://cloud.example/\tsdk-bookworm\tSdk\n\
          https://vendor.example/\tbookworm\tSome Vendor\n\
-         https://mirror.example/debian/\tsid\tDebian\n",
+         https://mirror.example/debian/\tstable-backports\tDebian Backports\n",
         Some(MIRROR),
         None
     )]
     #[case::a_disc("cdrom:[Debian]/\tbookworm\tDebian\n", None, None)]
-    #[case::ubuntu(
-        "https://mirror.example/ubuntu/\tnoble\tUbuntu\n\
-         https://mirror.example/ubuntu/\tnoble-security\t$(ORIGIN)\n",
-        None,
-        None
-    )]
+    #[case::ubuntu("https://mirror.example/ubuntu/\tnoble\tUbuntu\n", None, None)]
     #[case::nothing("", None, None)]
-    fn the_mirrors_of_debian_are_told_from_others(
+    fn the_mirrors_of_debian_are_told_by_their_origin(
         #[case] targets: &str,
         #[case] archive: Option<&str>,
         #[case] security: Option<&str>,
     ) {
-        let (found, secure) = mirrors(targets);
-        assert_eq!((found.as_deref(), secure.as_deref()), (archive, security));
+        let mut mirrors = Mirrors::default();
+        mirrors.add_targets(targets);
+        let found = (mirrors.archive.as_deref(), mirrors.security.as_deref());
+        assert_eq!(found, (archive, security));
+    }
+
+    #[rstest]
+    #[case::fresh(
+        "'https://mirror.example/debian/dists/trixie/InRelease' a 0\n\
+         'https://mirror.example/debian-security/dists/trixie-security/main/binary-amd64/Packages.xz' b 0\n\
+         'https://mirror.example/debian/dists/trixie/main/binary-amd64/Packages.xz' c 0\n",
+        Some("https://mirror.example/debian"),
+        Some("https://mirror.example/debian-security")
+    )]
+    #[case::others(
+        "'https://vendor.example/debian/dists/bookworm/stable/binary-amd64/Packages.xz' a 0\n\
+         'https://vendor.example/dists/bookworm-vendor/main/binary-amd64/Packages.xz' a 0\n\
+         'https://mirror.example/ubuntu/dists/noble/main/binary-amd64/Packages.xz' a 0\n\
+         'https://mirror.example/debian/dists/sid/main/binary-amd64/Packages.xz' a 0\n",
+        Some("https://mirror.example/debian"),
+        None
+    )]
+    #[case::nothing("", None, None)]
+    fn without_an_index_they_are_told_by_their_names(
+        #[case] uris: &str,
+        #[case] archive: Option<&str>,
+        #[case] security: Option<&str>,
+    ) {
+        let mut mirrors = Mirrors::default();
+        mirrors.add_uris(uris);
+        let found = (mirrors.archive.as_deref(), mirrors.security.as_deref());
+        assert_eq!(found, (archive, security));
+        // What is known by its origin stays.
+        let mut known = Mirrors { archive: Some(MIRROR.into()), security: Some(SECURITY.into()) };
+        known.add_uris(uris);
+        assert_eq!(
+            (known.archive.as_deref(), known.security.as_deref()),
+            (Some(MIRROR), Some(SECURITY))
+        );
     }
 
     #[test]
