@@ -8,6 +8,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use harness::sys::process::bind_to_parent;
+
 use super::package::{Candidate, Form, companion};
 use super::{Entry, Error, at};
 
@@ -16,6 +18,9 @@ const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.pgp",
     "/usr/share/keyrings/debian-archive-keyring.gpg",
 ];
+
+/// apt's own tool for scripts, which can go on with a download that broke off.
+const HELPER: &str = "/usr/lib/apt/apt-helper";
 
 /// The names of Debian's releases.
 const RELEASES: [&str; 11] = [
@@ -212,21 +217,29 @@ impl Suite {
             .map_err(|why| Error::Command { command: "apt-cache show".to_owned(), why })
     }
 
-    /// Downloads packages of the suite, each written as NAME=VERSION, into `folder`. What came
-    /// before the last attempt broke off is not fetched again, if the mirror can go on there.
-    /// `progress` is told the percentage.
+    /// Downloads a package of the suite to `file`. What came before the last attempt broke off is
+    /// not fetched again, if the mirror can go on there. `progress` is told the percentage.
     pub(super) fn download(
         &self,
-        packages: &[String],
-        folder: &Path,
+        package: &Candidate,
+        file: &Path,
         progress: impl Fn(f64),
     ) -> Result<(), Error> {
-        let failed = |why: String| Error::Command { command: "apt-get download".to_owned(), why };
-        let mut child = self
-            .command("apt-get")
-            .args(["-qq", "-o", "APT::Status-Fd=1", "download"])
-            .args(packages)
-            .current_dir(folder)
+        // `apt-get download` would check the same, but always begins anew.
+        let wanted = format!("{}={}", package.package, package.version);
+        let place = output(
+            "apt-get download",
+            self.command("apt-get").args(["-qq", "--print-uris", "download", &wanted]),
+        )?;
+        let failed = |why: String| Error::Command { command: "apt-helper".to_owned(), why };
+        let (uri, digest) =
+            uri_and_digest(&place).ok_or_else(|| failed(format!("no URI in {place:?}")))?;
+        let mut command = self.command(HELPER);
+        bind_to_parent(&mut command);
+        let mut child = command
+            .args(["-qq", "-o", "APT::Status-Fd=1", "download-file", uri])
+            .arg(file)
+            .arg(digest)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -248,6 +261,14 @@ impl Suite {
     }
 }
 
+/// Reads what `--print-uris` prints: `'URI' NAME LENGTH DIGEST`. A URI without a digest is none:
+/// what cannot be checked is not fetched.
+fn uri_and_digest(line: &str) -> Option<(&str, &str)> {
+    let (uri, rest) = line.trim().strip_prefix('\'')?.split_once('\'')?;
+    let digest = rest.split_whitespace().nth(2)?;
+    digest.starts_with("SHA").then_some((uri, digest))
+}
+
 /// Reads a line of `APT::Status-Fd`: `dlstatus:1:33.5873:Retrieving file 1 of 1`.
 fn percentage(line: &str) -> Option<f64> {
     line.strip_prefix("dlstatus:")?.split(':').nth(1)?.parse().ok()
@@ -256,6 +277,7 @@ fn percentage(line: &str) -> Option<f64> {
 /// What a command prints, if it succeeds.
 fn output(called: &'static str, command: &mut Command) -> Result<String, Error> {
     let failed = |why| Error::Command { command: called.to_owned(), why };
+    bind_to_parent(command);
     let output = command.stdin(Stdio::null()).output().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::NoApt,
         _ => failed(error.to_string()),
@@ -351,6 +373,15 @@ mod tests {
         assert_eq!(percentage("dlstatus:1:33.5873:Retrieving file 1 of 1"), Some(33.5873));
         assert_eq!(percentage("pmstatus:dpkg:40.0:Installing"), None);
         assert_eq!(percentage("Get:1 https://mirror.example/debian sid InRelease"), None);
+    }
+
+    #[test]
+    fn a_package_is_not_fetched_without_a_digest_to_check_it_by() {
+        let line = "'https://mirror.example/a%2bb.deb' a+b_1_amd64.deb 123 SHA256:5a50\n";
+        assert_eq!(uri_and_digest(line), Some(("https://mirror.example/a%2bb.deb", "SHA256:5a50")));
+        assert_eq!(uri_and_digest("'https://mirror.example/a.deb' a.deb 123 MD5Sum:ab\n"), None);
+        assert_eq!(uri_and_digest("'https://mirror.example/a.deb' a.deb 123\n"), None);
+        assert_eq!(uri_and_digest(""), None);
     }
 
     #[test]

@@ -153,22 +153,22 @@ impl Store {
         let folder = self.folder(plan.entry)?;
         let image = folder.path().join(image_name(plan.entry.kind));
         let config = folder.path().join("config");
-        let mut kept = plan.kept;
+        let mut kept = plan.kept.clone();
         let mut damage = None;
         match &plan.entry.package {
             Package::Program { file, .. } => {
                 let is_file = |path: &str| path == file;
                 let program = Piece { what: "program", is: &is_file, place: &image };
-                unpack(&archive(&plan.folder, plan.package)?, &[program])?;
+                unpack(&plan.archive(plan.package), &[program])?;
                 executable(&image)?;
             }
             Package::Kernel { .. } => {
                 let kernel = Piece { what: "kernel", is: &is_kernel, place: &image };
                 let settings = Piece { what: "configuration", is: &is_config, place: &config };
-                let package = archive(&plan.folder, plan.package)?;
+                let package = plan.archive(plan.package);
                 if let Some(companion) = plan.companion {
                     unpack(&package, &[kernel])?;
-                    unpack(&archive(&plan.folder, companion)?, &[settings])?;
+                    unpack(&plan.archive(companion), &[settings])?;
                 } else if companion(&plan.package.package).is_some() {
                     unpack(&package, &[kernel])?;
                 } else {
@@ -231,44 +231,35 @@ impl Plan<'_> {
         self.packages().map(|package| package.size).sum()
     }
 
+    /// The file that a package is downloaded to.
+    fn archive(&self, package: &Candidate) -> PathBuf {
+        self.folder.join(format!("{}_{}.deb", package.package, package.version))
+    }
+
     /// Downloads the packages; `arrived` is told how many bytes of them are there.
     fn download(&self, arrived: impl Fn(u64)) -> Result<(), Error> {
         fs::create_dir_all(&self.folder).map_err(at(&self.folder))?;
+        let wanted: Vec<_> = self.packages().map(|package| self.archive(package)).collect();
         // What is left of another version is of no use any more.
         for item in fs::read_dir(&self.folder).map_err(at(&self.folder))? {
             let path = item.map_err(at(&self.folder))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if !self.packages().any(|package| name.starts_with(&stem(package))) {
+            if !wanted.contains(&path) {
                 fs::remove_file(&path).map_err(at(&path))?;
             }
         }
-        let wanted: Vec<_> = self
-            .packages()
-            .map(|package| format!("{}={}", package.package, package.version))
-            .collect();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a part of a length is a length"
-        )]
-        let part = |percent: f64| (self.size() as f64 * percent / 100.0) as u64;
-        self.suite.download(&wanted, &self.folder, |percent| arrived(part(percent)))
+        let mut before = 0;
+        for (package, file) in self.packages().zip(&wanted) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a part of a length is a length"
+            )]
+            let part = |percent: f64| (package.size as f64 * percent / 100.0) as u64;
+            self.suite.download(package, file, |percent| arrived(before + part(percent)))?;
+            before += package.size;
+        }
+        Ok(())
     }
-}
-
-/// How apt begins the name of a package's file; a colon, after an epoch, is written as `%3a`.
-fn stem(package: &Candidate) -> String {
-    format!("{}_{}_", package.package, package.version.to_string().replace(':', "%3a"))
-}
-
-/// The file of a package that was downloaded.
-fn archive(folder: &Path, package: &Candidate) -> Result<PathBuf, Error> {
-    let stem = stem(package);
-    let files = fs::read_dir(folder).map_err(at(folder))?;
-    files
-        .filter_map(|item| Some(item.ok()?.path()))
-        .find(|path| path.file_name().unwrap_or_default().to_string_lossy().starts_with(&stem))
-        .ok_or_else(|| Error::NotInside { package: folder.to_owned(), what: "package" })
 }
 
 fn executable(path: &Path) -> Result<(), Error> {
