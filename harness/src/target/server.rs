@@ -208,22 +208,21 @@ impl Server {
         for pid in self.processes()?.into_iter().rev() {
             holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
         }
-        let holder = |client: &Client| {
-            if client.local_address().is_none() {
-                return Err(Stop::Unsupported(
-                    "who holds a connection is seen over TCP only".to_owned(),
-                ));
-            }
-            let end = self.own_end(client)?;
-            Ok(end.and_then(|end| holders.get(&end.inode)).copied())
+        let remotes = clients.iter().map(Client::local_address).collect::<Option<Vec<_>>>();
+        let (Address::Tcp(own), Some(remotes)) = (&self.address, remotes) else {
+            return Err(Stop::Unsupported("who holds a connection is seen over TCP only".to_owned()));
         };
-        clients.iter().map(holder).collect()
+        let ends = listening::sockets(*own, &remotes)?;
+        let holder = |end: Option<Told>| holders.get(&end?.inode).copied();
+        Ok(ends.into_iter().map(holder).collect())
     }
 
     /// What is told of its end of a client's connection; nothing over `AF_UNIX`.
     pub(super) fn own_end(&self, client: &Client) -> Result<Option<Told>> {
         match (&self.address, client.local_address()) {
-            (Address::Tcp(own), Some(remote)) => Ok(listening::socket(*own, remote)?),
+            (Address::Tcp(own), Some(remote)) => {
+                Ok(listening::sockets(*own, &[remote])?.pop().flatten())
+            }
             _ => Ok(None),
         }
     }
