@@ -91,7 +91,8 @@ impl Work<'_, '_> {
                         suspects = running;
                     }
                     if deaths >= DEATHS {
-                        let reason = format!("{deaths} cases ended it; the last: {}", broken.reason);
+                        let reason =
+                            format!("{deaths} cases ended it; the last: {}", broken.reason);
                         return Err(Lost::Broken(Broken { reason, ..broken }));
                     }
                 }
@@ -190,7 +191,8 @@ impl Work<'_, '_> {
     /// The record of a case that ended the kernel.
     fn blame(&mut self, id: &str, broken: &Broken) {
         let Some(case) = self.task.cases.iter().find(|case| case.id == id) else { return };
-        let mut record = Record::new(case, Verdict::Error, format!("the kernel: {}", broken.reason));
+        let mut record =
+            Record::new(case, Verdict::Error, format!("the kernel: {}", broken.reason));
         record.expected = false;
         record.evidence.kernel_log.clone_from(&broken.console);
         self.watcher.judged(&self.task.name, &record);

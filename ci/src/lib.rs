@@ -10,6 +10,7 @@ pub mod console;
 pub mod gather;
 pub mod guest;
 pub mod initramfs;
+pub mod kernels;
 pub mod local;
 pub mod machine;
 pub mod plan;

@@ -115,11 +115,7 @@ enum Ended {
 }
 
 /// Hands on what a process writes, until it has closed its output.
-fn follow(
-    process: &mut Child,
-    cancel: Option<BorrowedFd>,
-    mut take: impl FnMut(&[u8]),
-) -> Ended {
+fn follow(process: &mut Child, cancel: Option<BorrowedFd>, mut take: impl FnMut(&[u8])) -> Ended {
     let Some(mut out) = process.stdout.take() else { return Ended::Itself };
     let silence = PollTimeout::try_from(SILENCE).unwrap_or(PollTimeout::MAX);
     let mut piece = [0; 16 * 1024];

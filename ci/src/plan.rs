@@ -67,8 +67,7 @@ impl Plan<'_> {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
                     loop {
-                        let next =
-                            queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                         let Some(system) = next else { return };
                         let column = self.judge(system, watcher);
                         done(&column);

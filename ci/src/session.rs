@@ -131,8 +131,9 @@ impl Boot<'_> {
             Lost::Broken(Broken { how: Fault::Unbootable, reason, console: Vec::new() })
         };
         let _ = std::fs::remove_file(self.console());
-        let complaints = File::create(self.complaints())
-            .map_err(|error| unbootable(format!("cannot write to {}: {error}", self.folder.display())))?;
+        let complaints = File::create(self.complaints()).map_err(|error| {
+            unbootable(format!("cannot write to {}: {error}", self.folder.display()))
+        })?;
         let begin = Instant::now();
         let Started { process, channel, monitor } = self
             .machine
@@ -317,7 +318,9 @@ impl Session {
                 (Fault::Hang, format!("it hung {when}: silent for {} s{place}", limit.as_secs()))
             }
             (false, Some(panic), _) => (Fault::Panic, format!("it panicked {when}: {panic}")),
-            (false, None, Some(complaint)) => (Fault::Unbootable, format!("the emulator says: {complaint}")),
+            (false, None, Some(complaint)) => {
+                (Fault::Unbootable, format!("the emulator says: {complaint}"))
+            }
             (false, None, None) => (Fault::Silent, format!("it ended {when}{}", told(status))),
         };
         Lost::Broken(Broken { how, reason, console: console::tail(&console) })

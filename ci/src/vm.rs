@@ -6,9 +6,9 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use crate::initramfs::Initramfs;
+use crate::machine::Machine;
 use crate::program::{ProgramError, files_of};
 use crate::protocol::{Job, Stream};
-use crate::machine::Machine;
 use crate::session::{Boot, Lost};
 
 /// Where a guest's first process lies.

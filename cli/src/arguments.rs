@@ -64,6 +64,18 @@ Examples:
 
 The program is taken along with the libraries that its ELF header asks for; no other file of this
 machine is there. The exit status is the program's own; 3 if the kernel failed.";
+const KERNELS_EXAMPLES: &str = "\
+Examples:
+  ioconform kernels list                       what there is, and what is here
+  ioconform kernels fetch                      everything, about 500 MB
+  ioconform kernels fetch 6.12 7.3-rt
+  ioconform kernels rm 6.12
+  ioconform kernels rm --all                   and what apt keeps for it
+
+Packages come from the mirror of Debian's archive that apt uses on this machine, and are checked
+with its keys; apt's own state is not touched. They are kept in $XDG_CACHE_HOME/ioconform.
+
+Exit status: 0 everything is here, 2 usage, 3 something could not be had.";
 
 /// Judge the I/O behaviour of the running kernel, or of servers on it, with evidence.
 #[derive(Debug, Parser)]
@@ -138,10 +150,36 @@ pub(crate) enum Command {
     /// Run a program in a kernel of your choice, as if it ran here
     #[command(after_help = VM_EXAMPLES)]
     Vm(Vm),
+    /// Fetch kernels to judge, list them, remove them
+    #[command(subcommand, after_help = KERNELS_EXAMPLES)]
+    Kernels(Kernels),
     /// Print a completion script
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Kernels {
+    /// Fetch the newest package of each, if it is not here already
+    #[command(after_help = KERNELS_EXAMPLES)]
+    Fetch {
+        /// Names, as `ioconform kernels list` prints them [default: all]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Tell what can be fetched, and what is here
+    List,
+    /// Remove what was fetched
+    #[command(after_help = KERNELS_EXAMPLES)]
+    Rm {
+        /// Names, as `ioconform kernels list` prints them
+        #[arg(required_unless_present = "all", value_name = "NAME")]
+        names: Vec<String>,
+        /// Everything, and what apt keeps for it
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
     },
 }
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod execution;
+mod kernels;
 mod matrix;
 mod outputs;
 mod progress;
@@ -83,6 +84,7 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
         Command::Report { results, output } => show::report(results, output, screen),
         Command::Matrix(arguments) => matrix::matrix(arguments, screen),
         Command::Vm(arguments) => vm::vm(arguments),
+        Command::Kernels(command) => kernels::kernels(command, screen),
         Command::Completions { shell } => {
             show::completions(*shell, screen);
             Ok(0)

@@ -13,11 +13,7 @@ type Seen = BTreeMap<String, (String, Record)>;
 
 /// The folder; nothing if the user has no home.
 fn folder() -> Option<PathBuf> {
-    let absolute =
-        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder =
-        absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
-    Some(folder.join("ioconform"))
+    harness::xdg::folder("XDG_STATE_HOME", ".local/state")
 }
 
 /// Keeps a run. Returns the file of its result, or nothing if it could not be written: this is a

@@ -29,6 +29,7 @@ pub mod sys;
 pub mod target;
 pub mod trial;
 pub mod watch;
+pub mod xdg;
 
 pub use harness_macros::{case, check};
 pub use isolate::entry;

@@ -49,7 +49,8 @@ impl Running {
             .spawn()
             .map_err(|error| failed(program, error))?;
         let pid = Pid::from_raw(i32::try_from(child.id()).map_err(|error| error.to_string())?);
-        let end = harness::sys::process::pidfd(pid).map_err(|error| failed(program, error.into()))?;
+        let end =
+            harness::sys::process::pidfd(pid).map_err(|error| failed(program, error.into()))?;
         let running = Running {
             pid,
             end,

@@ -84,8 +84,8 @@ impl Bars {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         let total = all.add(ProgressBar::new(trials as u64));
         let style = "{bar:32.green} {pos}/{len} {elapsed}, {eta} left";
-        let style = ProgressStyle::with_template(style)
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
         total.set_style(style.progress_chars("━━╌"));
         total.enable_steady_tick(Duration::from_secs(1));
         Bars { all, total, running: Mutex::default() }
@@ -176,7 +176,11 @@ pub(super) fn summarize(matrix: &Matrix, quiet: u8, screen: &Screen) {
     }
     for column in &matrix.columns {
         for record in column.run.iter().flat_map(|run| run.unexpected()) {
-            let text = story(record).replacen(&record.name(), &format!("{} on {}", record.name(), column.name), 1);
+            let text = story(record).replacen(
+                &record.name(),
+                &format!("{} on {}", record.name(), column.name),
+                1,
+            );
             screen.line(&text);
         }
         if let Some(broken) = &column.broken {

@@ -14,7 +14,11 @@ pub(super) fn systems(arguments: &Matrix) -> anyhow::Result<Vec<System>> {
     let mut systems = Vec::new();
     for name in &arguments.kernel {
         if name == "machine" {
-            systems.push(System { name: "this machine".to_owned(), platform: Platform::default(), start: Start::Here });
+            systems.push(System {
+                name: "this machine".to_owned(),
+                platform: Platform::default(),
+                start: Start::Here,
+            });
             continue;
         }
         let start = Start::Boot(

@@ -210,7 +210,9 @@ impl Server {
         }
         let remotes = clients.iter().map(Client::local_address).collect::<Option<Vec<_>>>();
         let (Address::Tcp(own), Some(remotes)) = (&self.address, remotes) else {
-            return Err(Stop::Unsupported("who holds a connection is seen over TCP only".to_owned()));
+            return Err(Stop::Unsupported(
+                "who holds a connection is seen over TCP only".to_owned(),
+            ));
         };
         let ends = listening::sockets(*own, &remotes)?;
         let holder = |end: Option<Told>| holders.get(&end?.inode).copied();
