@@ -5,6 +5,7 @@
 //! guest speak over a serial port of their own ([`protocol`]); how a guest ended is told from an
 //! exit status that only it can give, and never from silence ([`session`]).
 
+pub mod accelerator;
 pub mod column;
 pub mod console;
 pub mod gather;

@@ -101,7 +101,7 @@ impl Boot<'_> {
         let mut starts = 0;
         loop {
             starts += 1;
-            match self.start_once() {
+            match self.once() {
                 Ok(mut session) => {
                     session.starts = starts;
                     return Ok(session);
@@ -126,7 +126,8 @@ impl Boot<'_> {
         }
     }
 
-    fn start_once(&self) -> Result<Session, Lost> {
+    /// Boots, and takes the first failure for the last.
+    pub(crate) fn once(&self) -> Result<Session, Lost> {
         let unbootable = |reason: String| {
             Lost::Broken(Broken { how: Fault::Unbootable, reason, console: Vec::new() })
         };
@@ -159,16 +160,9 @@ impl Boot<'_> {
             }
             Ok(_) => Err(session.broken("the guest's first word is not that it is ready")),
             Err(Silence::Cancelled) => Err(Lost::Cancelled),
-            Err(silence) => Err(session.post_mortem(silence, Phase::Boot)),
+            Err(silence) => Err(session.post_mortem(silence, Some(self.limit))),
         }
     }
-}
-
-/// How far a guest had come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Boot,
-    Work,
 }
 
 /// Something came in.
@@ -220,7 +214,7 @@ impl Session {
                     wanted = false;
                 }
                 Err(Silence::Cancelled) => return Err(Lost::Cancelled),
-                Err(silence) => return Err(self.post_mortem(silence, Phase::Work)),
+                Err(silence) => return Err(self.post_mortem(silence, None)),
             }
         }
     }
@@ -232,12 +226,12 @@ impl Session {
             match self.hear(Instant::now() + END_LIMIT, None, None) {
                 Ok(_) => {}
                 Err(Silence::End) => break,
-                Err(silence) => return Err(self.post_mortem(silence, Phase::Work)),
+                Err(silence) => return Err(self.post_mortem(silence, None)),
             }
         }
         match self.exit_status().map(|status| status.code()) {
             Some(Some(status)) if status == self.end_status => Ok(()),
-            _ => Err(self.post_mortem(Silence::End, Phase::Work)),
+            _ => Err(self.post_mortem(Silence::End, None)),
         }
     }
 
@@ -298,9 +292,9 @@ impl Session {
         Lost::Broken(Broken { how: Fault::Silent, reason: reason.to_owned(), console })
     }
 
-    /// What ended the guest, from what it left behind. One that hangs is asked first, by an NMI,
-    /// where it is.
-    fn post_mortem(&mut self, silence: Silence, phase: Phase) -> Lost {
+    /// What ended the guest, from what it left behind; `booting` is how long a boot may take, if it
+    /// was not up yet. One that hangs is asked first, by an NMI, where it is.
+    fn post_mortem(&mut self, silence: Silence, booting: Option<Duration>) -> Lost {
         let hung = matches!(silence, Silence::TimeOut);
         if hung {
             self.interrupt();
@@ -310,10 +304,10 @@ impl Session {
         let panic = console::panic(&console);
         let complaint = std::fs::read_to_string(self.folder.join("complaints")).unwrap_or_default();
         let complaint = complaint.lines().find(|line| !line.contains("warning:"));
-        let when = if phase == Phase::Boot { "while it booted" } else { "at work" };
+        let when = if booting.is_some() { "while it booted" } else { "at work" };
         let (how, reason) = match (hung, panic, complaint) {
             (true, _, _) => {
-                let limit = if phase == Phase::Boot { BOOT_LIMIT } else { SILENCE };
+                let limit = booting.unwrap_or(SILENCE);
                 let place = console::place(&console).unwrap_or_default();
                 (Fault::Hang, format!("it hung {when}: silent for {} s{place}", limit.as_secs()))
             }

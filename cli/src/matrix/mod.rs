@@ -7,7 +7,10 @@ use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use ::matrix::accelerator::Probe;
+use ::matrix::machine::Machine;
 use ::matrix::plan::{Plan, Start};
+use ::matrix::qemu::{self, Accelerator, Qemu};
 use ::matrix::vm::{memory_for, pack};
 use harness::matrix::{Column, Matrix};
 
@@ -28,23 +31,52 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
     if arguments.output.iter().any(Output::is_stdout) {
         screen.leave_stdout();
     }
-    let systems = systems::systems(arguments)?;
-    if cases.is_empty() || systems.is_empty() {
-        let nothing = anyhow::anyhow!("nothing to run: the filters leave nothing");
-        return Err(Failure { code: 4, error: nothing });
-    }
     let folder = tempfile::Builder::new().prefix("ioconform-matrix-").tempdir()?;
     let initramfs = folder.path().join("initramfs");
     pack(&initramfs, &[])?;
     let memory = memory_for(&initramfs)?;
-    let mut systems = systems;
+    let qemu = Qemu {
+        accelerator: Accelerator::Tcg,
+        cpus: arguments.guest.cpus,
+        memory,
+        append: arguments.guest.append.clone(),
+        version: qemu::version()?,
+    };
+    let mut systems = systems::systems(arguments, &qemu, folder.path(), screen)?;
+    if cases.is_empty() || systems.is_empty() {
+        let nothing = anyhow::anyhow!("nothing to run: the filters leave nothing");
+        return Err(Failure { code: 4, error: nothing });
+    }
+    let cancel = Cancel::on_signals()?;
+    let mut notes = Vec::new();
+    let newest = systems.iter().rev().find_map(|system| match &system.start {
+        Start::Boot(image, Machine::Qemu(_)) => Some(image.clone()),
+        _ => None,
+    });
+    if let Some(image) = newest {
+        let probe = Probe {
+            image: &image,
+            initramfs: &initramfs,
+            folder: folder.path(),
+            known: &harness::xdg::folder("XDG_CACHE_HOME", ".cache")
+                .unwrap_or_default()
+                .join("kvm"),
+            cancel: Some(cancel.reader.as_fd()),
+        };
+        let (accelerator, note) = probe.ask(&qemu);
+        notes.extend(note);
+        for system in &mut systems {
+            if let Start::Boot(_, Machine::Qemu(qemu)) = &mut system.start {
+                qemu.accelerator = accelerator;
+            }
+        }
+    }
     for system in &mut systems {
         if let Start::Boot(_, machine) = &mut system.start {
             machine.at_least(memory);
         }
     }
     let order: Vec<String> = systems.iter().map(|system| system.name.clone()).collect();
-    let cancel = Cancel::on_signals()?;
     let repeat = format!("--repeat={}", arguments.repeat);
     let display = Display::new(screen, arguments, systems.len(), cases.len());
     let (started, clock) = (now(), Instant::now());
@@ -65,6 +97,7 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
         millis: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         interrupted: cancel.happened.load(Ordering::Relaxed),
         command: std::env::args().skip(1).collect(),
+        notes,
         columns,
         ..Matrix::new(env!("CARGO_PKG_VERSION"), started)
     };
