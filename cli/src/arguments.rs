@@ -45,6 +45,25 @@ differ; one that does not says that this machine did not tell them apart.
 Exit status: 0 everything was measured, 2 usage, 3 something could not be measured, 130
 interrupted.";
 
+const MATRIX_EXAMPLES: &str = "\
+Examples:
+  ioconform matrix                             every kernel of `ioconform kernels list`
+  ioconform matrix -o REPORT.md -o html=matrix.html
+  ioconform matrix 'epoll.*' --kernel 5.10 --kernel 7.3 --kernel ./bzImage
+  ioconform matrix --shard 1/8 -o json=part-1.json    a part; then: ioconform report part-*.json
+  ioconform matrix --resume                    go on where an interrupted matrix ended
+
+Exit status: 0 all as expected, 1 something unexpected, 2 usage, 3 a system could not be judged,
+4 nothing ran, 130 interrupted.";
+
+const VM_EXAMPLES: &str = "\
+Examples:
+  ioconform vm --kernel 5.10 -- ./my-test --verbose
+  echo hello | ioconform vm --kernel ./bzImage -- cat
+  cargo test --config ci/cargo-runner.toml     every test binary in a kernel
+
+The program is taken along with the libraries that its ELF header asks for; no other file of this
+machine is there. The exit status is the program's own; 3 if the kernel failed.";
 const KERNELS_EXAMPLES: &str = "\
 Examples:
   ioconform kernels list                       what there is, and what is here
@@ -125,6 +144,12 @@ pub(crate) enum Command {
         #[arg(short, long, required = true, value_name = "FORMAT=PATH")]
         output: Vec<Output>,
     },
+    /// Judge many kernels, and write one report
+    #[command(visible_alias = "m", after_help = MATRIX_EXAMPLES)]
+    Matrix(Box<Matrix>),
+    /// Run a program in a kernel of your choice, as if it ran here
+    #[command(after_help = VM_EXAMPLES)]
+    Vm(Vm),
     /// Fetch kernels to judge, list them, remove them
     #[command(subcommand, after_help = KERNELS_EXAMPLES)]
     Kernels(Kernels),
@@ -160,7 +185,7 @@ pub(crate) enum Kernels {
 
 /// Which cases.
 #[derive(Debug, Args)]
-pub(crate) struct Selection {
+pub(crate) struct Choice {
     /// Ids, prefixes of ids (`epoll.edge`) or globs (`*.fork_*`); all cases if none is given
     #[arg(value_name = "ID-GLOB")]
     pub(crate) patterns: Vec<String>,
@@ -171,18 +196,29 @@ pub(crate) struct Selection {
     /// need(GLOB), joined by & | ! ( ); repeated filters add up
     #[arg(short = 'E', long, value_name = "EXPRESSION", value_parser = Filter::parse)]
     pub(crate) filter: Vec<Filter>,
+}
+
+/// Which cases, and which part of them.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
     /// Only part K of N of the selection
     #[arg(long, value_name = "K/N")]
     pub(crate) shard: Option<Shard>,
 }
 
+impl Choice {
+    /// Whether nothing is left out.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.patterns.is_empty() && self.skip.is_empty() && self.filter.is_empty()
+    }
+}
+
 impl Selection {
     /// Whether nothing is left out.
     pub(crate) fn is_whole(&self) -> bool {
-        self.patterns.is_empty()
-            && self.skip.is_empty()
-            && self.filter.is_empty()
-            && self.shard.is_none()
+        self.choice.is_whole() && self.shard.is_none()
     }
 }
 
@@ -251,6 +287,62 @@ pub(crate) struct Targets {
     /// The command that starts a server; {addr} {host} {port} {unix} {dir} {workers} are filled in
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Matrix {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Only this system: one of `ioconform kernels list`, `machine` for this one, or a bzImage or
+    /// vmlinux (repeatable) [default: all that are listed, and this machine]
+    #[arg(long, value_name = "KERNEL")]
+    pub(crate) kernel: Vec<String>,
+    /// Only part K of N of the systems
+    #[arg(long, value_name = "K/N")]
+    pub(crate) shard: Option<Shard>,
+    /// Systems side by side [default: as many as CPUs and memory allow]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) jobs: Option<u32>,
+    /// Run each case N times; differing verdicts are unexpected
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+    /// Keep what was judged before with the same program, cases and kernel
+    #[arg(long)]
+    pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) guest: Guest,
+    /// Write a report: FORMAT=PATH, or a PATH whose ending tells; `-` is stdout (repeatable)
+    #[arg(short, long, value_name = "FORMAT=PATH")]
+    pub(crate) output: Vec<Output>,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub(crate) progress: Progress,
+    /// Only what is unexpected and the last line; twice: nothing but errors
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) quiet: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Vm {
+    /// The kernel: one of `ioconform kernels list`, or a bzImage or vmlinux
+    #[arg(long, value_name = "KERNEL", env = "IOCONFORM_KERNEL")]
+    pub(crate) kernel: String,
+    #[command(flatten)]
+    pub(crate) guest: Guest,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// What a virtual machine is like.
+#[derive(Debug, Args)]
+pub(crate) struct Guest {
+    /// Its CPUs
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) cpus: u32,
+    /// More words for the kernel's command line
+    #[arg(long, value_name = "WORDS", default_value = "", allow_hyphen_values = true)]
+    pub(crate) append: String,
 }
 
 #[derive(Debug, Args)]
@@ -344,6 +436,12 @@ pub(crate) struct Execution {
     /// Every check with its values
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Write what happens as it happens, as `ioconform matrix` reads it
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
+    /// Mark in this log (/dev/kmsg) where each case begins and ends
+    #[arg(long, hide = true, value_name = "FILE", requires = "events")]
+    pub(crate) log: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

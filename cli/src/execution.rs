@@ -1,8 +1,10 @@
 //! Cases, run, judged, told of and written down: what `run` and `server` have in common.
 
 use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -11,10 +13,11 @@ use anyhow::Context as _;
 use harness::baseline::Baseline;
 use harness::case::Case;
 use harness::catalogue;
+use harness::events::{Event, Writer};
 use harness::isolate::{Namespace, Wardens, probe};
 use harness::judge::Judge;
 use harness::record::{Judged, Record, Run, SCHEMA};
-use harness::runner::{self, Done, Item, Plan};
+use harness::runner::{self, Item, Plan};
 use harness::target::Target;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -86,24 +89,39 @@ pub(crate) fn execute(
         cancel: Some(cancel.reader.as_fd()),
     };
     let (started, clock) = (now(), Instant::now());
-    let display = Display::new(screen, arguments.progress, total, plan.repeat, arguments.quiet);
-    let Done { records, complete } = runner::run(&plan, &judge, &display);
-    display.close();
-
-    let run = Run {
+    let mut run = Run {
         schema: SCHEMA,
         ioconform: env!("CARGO_PKG_VERSION").to_owned(),
         started,
-        millis: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
-        complete,
-        interrupted: cancel.happened.load(Ordering::Relaxed),
+        millis: 0,
+        complete: false,
+        interrupted: false,
         command: std::env::args().skip(1).collect(),
-        stale_baseline: stale(&judge, assignment, complete),
+        stale_baseline: Vec::new(),
         system: judge.system.clone(),
         targets: assignment.targets.iter().map(Judged::from).collect(),
         notes,
-        records,
+        records: Vec::new(),
     };
+    let display = Display::new(screen, arguments.progress, total, plan.repeat, arguments.quiet);
+    let events = events(arguments)?;
+    let done = match &events {
+        Some(events) => {
+            events.write(&Event::Start(Box::new(run.clone())));
+            runner::run(&plan, &judge, events)
+        }
+        None => runner::run(&plan, &judge, &display),
+    };
+    display.close();
+
+    run.millis = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+    run.complete = done.complete;
+    run.interrupted = cancel.happened.load(Ordering::Relaxed);
+    run.stale_baseline = stale(&judge, assignment, done.complete);
+    if let Some(events) = &events {
+        events.write(&Event::End(Box::new(run.clone())));
+    }
+    run.records = done.records;
     let kept = state::remember(&run);
     summarize(arguments, screen, &run);
     let written = write_reports(arguments, &run, kept.as_deref());
@@ -135,6 +153,16 @@ impl<'a> Assignment<'a> {
         };
         self.cases.iter().flat_map(on_all).collect()
     }
+}
+
+/// Where events go, if they are wanted.
+fn events(arguments: &Execution) -> anyhow::Result<Option<Writer<File, File>>> {
+    let open = |path: &Path| {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        file.with_context(|| format!("cannot write to {}", path.display()))
+    };
+    let log = arguments.log.as_deref().map(open).transpose()?;
+    Ok(arguments.events.as_deref().map(open).transpose()?.map(|events| Writer::new(events, log)))
 }
 
 fn judge(arguments: &Execution) -> Result<Judge, Failure> {
@@ -194,7 +222,7 @@ fn write_reports(
 pub(crate) struct Cancel {
     /// Becomes readable, and stays so.
     pub(crate) reader: std::io::PipeReader,
-    happened: Arc<AtomicBool>,
+    pub(crate) happened: Arc<AtomicBool>,
 }
 
 impl Cancel {

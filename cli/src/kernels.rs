@@ -12,7 +12,10 @@ use crate::{COULD_NOT_JUDGE, Failure};
 
 pub(crate) fn kernels(command: &Kernels, screen: &Screen) -> Result<u8, Failure> {
     match command {
-        Kernels::Fetch { names } => fetch(names, screen),
+        Kernels::Fetch { names } if names.is_empty() => {
+            fetch(&list().iter().collect::<Vec<_>>(), screen)
+        }
+        Kernels::Fetch { names } => fetch(&entries(names)?, screen),
         Kernels::List => show(screen),
         Kernels::Rm { names, all } => remove(names, *all, screen),
     }
@@ -35,8 +38,8 @@ fn width() -> usize {
     list().iter().map(|entry| entry.name.len()).max().unwrap_or(0)
 }
 
-fn fetch(names: &[String], screen: &Screen) -> Result<u8, Failure> {
-    let entries = if names.is_empty() { list().iter().collect() } else { entries(names)? };
+/// Fetches entries, with a bar on a terminal and a line for each.
+pub(crate) fn fetch(entries: &[&Entry], screen: &Screen) -> Result<u8, Failure> {
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr_with_hz(15)
     } else {
@@ -50,7 +53,7 @@ fn fetch(names: &[String], screen: &Screen) -> Result<u8, Failure> {
             .progress_chars("━━╌"),
     );
     let line = |text: &str| bar.suspend(|| screen.line(text));
-    let ended = Store::open()?.fetch(&entries, &|event| match event {
+    let ended = Store::open()?.fetch(entries, &|event| match event {
         Event::Waiting => line("waiting for another ioconform that fetches or removes kernels"),
         Event::Looking(suites) => bar.set_message(format!("looking into {suites} suites")),
         Event::Unseen(suite, error) => {

@@ -4,6 +4,7 @@ mod arguments;
 mod bench;
 mod execution;
 mod kernels;
+mod matrix;
 mod outputs;
 mod progress;
 mod run;
@@ -13,6 +14,7 @@ mod server;
 mod show;
 mod state;
 mod summary;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,7 @@ use screen::Screen;
 /// Exit codes beside those of [`harness::record::Run::exit_code`].
 const USAGE: u8 = 2;
 const COULD_NOT_JUDGE: u8 = 3;
+const INTERRUPTED: u8 = 130;
 
 /// A failure that has its own exit code.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 fn main() -> ExitCode {
+    ::matrix::guest::entry();
     cases::entry();
     let cli = Cli::parse();
     cli.color.write_global();
@@ -78,6 +82,8 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
         Command::Doctor => Ok(show::doctor(screen)),
         Command::Diff { old, new } => show::diff(old, new, screen),
         Command::Report { results, output } => show::report(results, output, screen),
+        Command::Matrix(arguments) => matrix::matrix(arguments, screen),
+        Command::Vm(arguments) => vm::vm(arguments),
         Command::Kernels(command) => kernels::kernels(command, screen),
         Command::Completions { shell } => {
             show::completions(*shell, screen);

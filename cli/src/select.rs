@@ -5,7 +5,7 @@ use harness::case::Case;
 use harness::filter::Pattern;
 use harness::suggest::did_you_mean;
 
-use crate::arguments::Selection;
+use crate::arguments::{Choice, Selection};
 
 /// What cases are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +32,21 @@ impl Kind {
 /// mistyped id must not look like a run in which all was well. Of cases about servers the first
 /// part of the id, which all share, may be left out.
 pub(crate) fn select(selection: &Selection, kind: Kind) -> anyhow::Result<Vec<&'static Case>> {
+    let chosen = choose(&selection.choice, kind)?;
+    Ok(match selection.shard {
+        Some(shard) => shard.of(chosen),
+        None => chosen,
+    })
+}
+
+/// The same without shards.
+pub(crate) fn choose(selection: &Choice, kind: Kind) -> anyhow::Result<Vec<&'static Case>> {
     let all: Vec<_> = cases::catalogue().into_iter().filter(|case| kind.includes(case)).collect();
     let wanted = patterns(&selection.patterns, &all)?;
     let unwanted = patterns(&selection.skip, &all)?;
     let matches =
         |patterns: &[Pattern], case: &Case| patterns.iter().any(|pattern| pattern.matches(case.id));
-    let chosen: Vec<_> = all
+    Ok(all
         .into_iter()
         .filter(|case| wanted.is_empty() || matches(&wanted, case))
         .filter(|case| !matches(&unwanted, case))
@@ -45,11 +54,7 @@ pub(crate) fn select(selection: &Selection, kind: Kind) -> anyhow::Result<Vec<&'
             selection.filter.is_empty()
                 || selection.filter.iter().any(|filter| filter.matches(case))
         })
-        .collect();
-    Ok(match selection.shard {
-        Some(shard) => shard.of(chosen),
-        None => chosen,
-    })
+        .collect())
 }
 
 fn patterns(texts: &[String], all: &[&Case]) -> anyhow::Result<Vec<Pattern>> {

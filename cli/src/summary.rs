@@ -123,7 +123,7 @@ fn outcome(record: &Record) -> String {
     format!("{style}{}{Reset}{more}", record.verdict)
 }
 
-fn counts(records: &[&Record]) -> String {
+pub(crate) fn counts(records: &[&Record]) -> String {
     let place = |record: &Record| {
         let verdict = Verdict::ALL.iter().position(|verdict| *verdict == record.verdict);
         (verdict, !record.expected, outcome(record))
@@ -139,7 +139,7 @@ fn counts(records: &[&Record]) -> String {
 }
 
 /// What was unexpected, with everything that one needs to look into it.
-fn story(record: &Record) -> String {
+pub(crate) fn story(record: &Record) -> String {
     let mut text =
         format!("\n{}{}{Reset} {}", color(record.verdict, false), record.verdict, record.name());
     let _ = write!(text, "\n  claim     {}", record.claim);

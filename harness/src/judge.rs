@@ -122,7 +122,8 @@ impl Judge {
 }
 
 /// Several trials of a case on their way to one record: the first that is unexpected, or else the
-/// first, with the count of verdicts. If verdicts differ, that itself is unexpected.
+/// first that does not conform, or else the first, with the count of verdicts. If verdicts differ,
+/// that itself is unexpected.
 #[derive(Debug, Default)]
 pub struct Tally {
     chosen: Option<Record>,
@@ -133,7 +134,8 @@ impl Tally {
     /// Counts a trial.
     pub fn add(&mut self, record: Record) {
         *self.verdicts.entry(record.verdict).or_insert(0) += 1;
-        let better = self.chosen.as_ref().is_none_or(|chosen| chosen.expected && !record.expected);
+        let weight = |record: &Record| (!record.expected, record.verdict != Verdict::Conforms);
+        let better = self.chosen.as_ref().is_none_or(|chosen| weight(&record) > weight(chosen));
         if better {
             self.chosen = Some(record);
         }

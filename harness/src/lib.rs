@@ -10,6 +10,7 @@ pub mod case;
 pub mod catalogue;
 pub mod dialect;
 pub mod doctor;
+pub mod events;
 pub mod filter;
 pub mod isolate;
 pub mod judge;

@@ -96,6 +96,7 @@ fn worker_of(server: &Server, client: &Client) -> Result<String> {
 #[case(
     incident = ["unbit/uwsgi #115", "benoitc/gunicorn #792", "gevent #1536"],
     strength = Should,
+    deadline = 60,
 )]
 fn wakeups_per_connection(t: &mut Trial) -> Result {
     let server = t.server()?;
@@ -213,7 +214,7 @@ fn limit_recovers(t: &mut Trial) -> Result {
 fn reset_before_accept(t: &mut Trial) -> Result {
     let server = t.server()?;
     server.must_rest_by_nature()?;
-    let before = server.descriptors()?;
+    let before = server.descriptors_at_rest(t)?;
     let mut resets = 0;
     for _ in 0..5 {
         server.pause(t)?;
@@ -257,7 +258,7 @@ fn data_and_end_already_queued(t: &mut Trial) -> Result {
 /// Connections that bring their request, and with `ended` their end, before they are accepted.
 fn check_queued(t: &mut Trial, server: &Server, ended: bool) -> Result {
     check!(t, server.connect(t)?.ask(t, &server.small()?)? == Reply::Whole, "one is answered");
-    let before = server.descriptors()?;
+    let before = server.descriptors_at_rest(t)?;
     let (rounds, clients) = (5, server.at_most(4));
     for _ in 0..rounds {
         server.pause(t)?;

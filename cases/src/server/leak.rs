@@ -55,7 +55,7 @@ fn fd_returns_to_baseline(t: &mut Trial) -> Result {
     // The first round is for what a server makes when it is first needed, and keeps.
     let mut before = 0;
     for _ in 0..2 {
-        before = server.descriptors()?;
+        before = server.descriptors_at_rest(t)?;
         come_and_go(t, &server)?;
         let gone = t.eventually(|| Ok(server.connections()? == 0))?;
         check!(t, gone, "of {} connections that have ended none is held", WAYS * CLIENTS);

@@ -7,6 +7,7 @@ pub(crate) mod diag;
 pub(crate) mod early;
 pub mod epoll;
 pub mod poll;
+pub mod port;
 pub mod process;
 pub mod shared;
 pub mod signal;

@@ -86,7 +86,7 @@ pub(crate) fn started_as() -> Option<PathBuf> {
 }
 
 /// Brings the loopback interface of the current network namespace up.
-pub(crate) fn loopback_up() -> nix::Result<()> {
+pub fn loopback_up() -> nix::Result<()> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
     let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     // SAFETY: an all-zero ifreq is valid; the name is shorter than its field and ends in zero.
@@ -131,6 +131,15 @@ pub fn limit_descriptors(pid: Pid, soft: u64) -> nix::Result<u64> {
 /// Signals `signal` to this process when the thread that created it ends.
 pub fn die_with_parent() -> nix::Result<()> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
+}
+
+/// Makes a command that is not started yet die with the thread that will start it.
+pub fn bind_to_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: between fork and exec only prctl is called, which allocates nothing.
+    unsafe {
+        command.pre_exec(|| Ok(die_with_parent()?));
+    }
 }
 
 /// Waits for `child` until it ends or `limit` is over; `None` in the second case.

@@ -41,6 +41,12 @@ impl Ring {
         Ok(Ring { queues, probe, buffer })
     }
 
+    /// Whether the ring is one of Linux 6.0 or later, told by the operation that came with it
+    /// (`IORING_OP_SEND_ZC`): flags of operations, such as multishot receive, do not show.
+    pub fn knows_linux_6_0(&self) -> bool {
+        self.probe.is_supported(opcode::SendZc::CODE)
+    }
+
     /// Submits a read of up to 4096 bytes into the ring's buffer.
     pub fn read(&mut self, fd: impl AsFd, tag: u64) -> Result {
         self.require(opcode::Read::CODE, "read")?;

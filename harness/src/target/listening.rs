@@ -1,7 +1,7 @@
 //! Who listens where, by the inode of the listening socket: a probe connection would be one more
 //! connection for the server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use nix::unistd::Pid;
@@ -33,20 +33,35 @@ pub(super) fn tcp() -> std::io::Result<Vec<TcpNetEntry>> {
     Ok(entries)
 }
 
-/// The socket of this network namespace that is bound to `local` and connected to `remote`; nothing
-/// if there is none.
-pub(super) fn socket(local: SocketAddr, remote: SocketAddr) -> std::io::Result<Option<Told>> {
-    if let Ok(Some(told)) = diag::tcp_socket(local, remote) {
-        return Ok(Some(told));
+/// The sockets of this network namespace that are bound to `local` and connected to these addresses;
+/// nothing for each of which there is none.
+pub(super) fn sockets(
+    local: SocketAddr,
+    remotes: &[SocketAddr],
+) -> std::io::Result<Vec<Option<Told>>> {
+    let mut told = Vec::new();
+    for remote in remotes {
+        match diag::tcp_socket(local, *remote) {
+            Ok(Some(socket)) => told.push(Some(socket)),
+            // It is not there, or this kernel tells of none: the table knows, and is read once.
+            _ => return listed(local, remotes),
+        }
     }
+    Ok(told)
+}
+
+/// The same, from the table of all sockets.
+fn listed(local: SocketAddr, remotes: &[SocketAddr]) -> std::io::Result<Vec<Option<Told>>> {
     // A past connection of the same two addresses may be there still.
-    let is_it = |entry: &TcpNetEntry| {
-        entry.remote_address == remote
-            && entry.local_address.port() == local.port()
-            && entry.state != TcpState::TimeWait
+    let is_one = |entry: &TcpNetEntry| {
+        entry.local_address.port() == local.port() && entry.state != TcpState::TimeWait
     };
-    let found = tcp()?.into_iter().find(is_it);
-    Ok(found.map(|entry| Told { inode: entry.inode, unread: entry.rx_queue }))
+    let found: BTreeMap<SocketAddr, Told> = tcp()?
+        .into_iter()
+        .filter(is_one)
+        .map(|entry| (entry.remote_address, Told { inode: entry.inode, unread: entry.rx_queue }))
+        .collect();
+    Ok(remotes.iter().map(|remote| found.get(remote).copied()).collect())
 }
 
 /// Where these processes listen, TCP and named `AF_UNIX` sockets, each address once.

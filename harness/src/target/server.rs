@@ -195,6 +195,13 @@ impl Server {
         Ok(open)
     }
 
+    /// The same of a server at rest: it has started all of its workers, and they have opened what
+    /// they work with.
+    pub fn descriptors_at_rest(&self, t: &mut Trial) -> Result<usize> {
+        self.comes_to_rest(t)?;
+        self.descriptors()
+    }
+
     /// The process that holds the server's end of a client's connection; nothing if nobody has
     /// accepted it.
     pub fn holder(&self, client: &Client) -> Result<Option<Pid>> {
@@ -208,22 +215,23 @@ impl Server {
         for pid in self.processes()?.into_iter().rev() {
             holders.extend(listening::sockets_of(pid).into_iter().map(|inode| (inode, pid)));
         }
-        let holder = |client: &Client| {
-            if client.local_address().is_none() {
-                return Err(Stop::Unsupported(
-                    "who holds a connection is seen over TCP only".to_owned(),
-                ));
-            }
-            let end = self.own_end(client)?;
-            Ok(end.and_then(|end| holders.get(&end.inode)).copied())
+        let remotes = clients.iter().map(Client::local_address).collect::<Option<Vec<_>>>();
+        let (Address::Tcp(own), Some(remotes)) = (&self.address, remotes) else {
+            return Err(Stop::Unsupported(
+                "who holds a connection is seen over TCP only".to_owned(),
+            ));
         };
-        clients.iter().map(holder).collect()
+        let ends = listening::sockets(*own, &remotes)?;
+        let holder = |end: Option<Told>| holders.get(&end?.inode).copied();
+        Ok(ends.into_iter().map(holder).collect())
     }
 
     /// What is told of its end of a client's connection; nothing over `AF_UNIX`.
     pub(super) fn own_end(&self, client: &Client) -> Result<Option<Told>> {
         match (&self.address, client.local_address()) {
-            (Address::Tcp(own), Some(remote)) => Ok(listening::socket(*own, remote)?),
+            (Address::Tcp(own), Some(remote)) => {
+                Ok(listening::sockets(*own, &[remote])?.pop().flatten())
+            }
             _ => Ok(None),
         }
     }
@@ -252,16 +260,17 @@ impl Server {
         self.tasks()?.so_far()
     }
 
-    /// What it does in half a second in which nobody asks it for anything. The CPU that it wants
-    /// includes the time in which it waits for one: a busy machine hides no busy loop, and a
-    /// server that is woken now and then is not taken for one.
+    /// What it does in half a second in which nobody asks it for anything. The time in which its
+    /// threads wait for a CPU counts for nothing: a busy machine hides no busy loop, and a server
+    /// that is woken now and then is not taken for one.
     pub fn idleness(&self) -> Result<Idleness> {
         let (before, lines, start) = (self.so_far()?, self.lines(), Instant::now());
         watch::let_pass(WINDOW)?;
-        let seconds = start.elapsed().as_secs_f64();
         let done = self.so_far()?.since(&before);
+        let time = start.elapsed();
+        let seconds = time.as_secs_f64();
         Ok(Idleness {
-            cpus: done.wanted_cpu.as_secs_f64() / seconds,
+            cpus: done.cpus(time),
             wakeups_per_second: done.wakeups() as f64 / seconds,
             lines_per_second: (self.lines() - lines) as f64 / seconds,
         })

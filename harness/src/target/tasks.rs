@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::trial::Result;
-use crate::watch::{Call, Counts, State, Task, asleep, asleep_in, wakeups_hidden};
+use crate::watch::{Call, Counts, State, Task, Turns, asleep, asleep_in, wakeups_hidden};
 
 /// Every thread of some processes at a moment.
 #[derive(Debug, Clone)]
@@ -24,8 +24,8 @@ struct Member {
 /// What threads did up to a moment, or between two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sum {
-    /// For how long they wanted a CPU, all together.
-    pub wanted_cpu: Duration,
+    /// How each came to a CPU, by its thread id.
+    pub turns: BTreeMap<i32, Turns>,
     /// How often each was woken, by its thread id.
     pub wakeups: BTreeMap<i32, u64>,
 }
@@ -37,13 +37,26 @@ impl Sum {
     pub fn since(&self, earlier: &Sum) -> Sum {
         let before = |tid| earlier.wakeups.get(tid).copied().unwrap_or(0);
         Sum {
-            wanted_cpu: self.wanted_cpu.saturating_sub(earlier.wanted_cpu),
+            turns: self
+                .turns
+                .iter()
+                .map(|(tid, turns)| {
+                    let before = earlier.turns.get(tid).copied().unwrap_or_default();
+                    let ran = turns.ran.saturating_sub(before.ran);
+                    (*tid, Turns { ran, waited: turns.waited.saturating_sub(before.waited) })
+                })
+                .collect(),
             wakeups: self
                 .wakeups
                 .iter()
                 .map(|(tid, count)| (*tid, count.saturating_sub(before(tid))))
                 .collect(),
         }
+    }
+
+    /// How many CPUs they want, all together, seen over `time` ([`Turns::share`]).
+    pub fn cpus(&self, time: Duration) -> f64 {
+        self.turns.values().map(|turns| turns.share(time)).sum()
     }
 
     /// The threads that were woken at least once.
@@ -155,12 +168,11 @@ impl Tasks {
     pub fn so_far(&self) -> Result<Sum> {
         let mut sum = Sum::default();
         for member in &self.members {
-            let (Ok(wanted), Ok(switches)) =
-                (member.task.wanted_cpu(), member.task.voluntary_switches())
+            let (Ok(turns), Ok(switches)) = (member.task.turns(), member.task.voluntary_switches())
             else {
                 continue;
             };
-            sum.wanted_cpu += wanted;
+            sum.turns.insert(member.tid.as_raw(), turns);
             sum.wakeups.insert(member.tid.as_raw(), switches.ok_or_else(wakeups_hidden)?);
         }
         Ok(sum)

@@ -24,7 +24,7 @@ pub use crew::{Crew, Worker};
 pub use job::Job;
 pub(crate) use job::{asleep, asleep_in};
 pub(crate) use quiet::{let_pass, rest};
-pub use task::{Counts, State, Task};
+pub use task::{Counts, State, Task, Turns};
 pub(crate) use tree::descendants;
 
 /// A budget of waiting that a stalled machine does not use up: the time between two looks at it

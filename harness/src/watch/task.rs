@@ -46,6 +46,25 @@ impl std::fmt::Display for State {
     }
 }
 
+/// How a thread came to a CPU.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Turns {
+    /// It had one.
+    pub ran: Duration,
+    /// It could have used one, and others had them all.
+    pub waited: Duration,
+}
+
+impl Turns {
+    /// The share of a CPU that it wants, from 0 to 1, seen over `time`, which these turns are a
+    /// part of: it ran for so much of the time in which it did not wait for its turn. The load of
+    /// the machine hides no thread that never sleeps, and makes none of one that sleeps.
+    pub fn share(self, time: Duration) -> f64 {
+        let free = time.saturating_sub(self.waited).max(self.ran);
+        if free.is_zero() { 0.0 } else { self.ran.as_secs_f64() / free.as_secs_f64() }
+    }
+}
+
 impl Task {
     /// The thread with this directory.
     pub fn at(directory: impl Into<PathBuf>) -> Task {
@@ -122,16 +141,18 @@ impl Task {
         Ok(Counts { ran, switches: voluntary.zip(involuntary) })
     }
 
-    /// The time for which it wanted a CPU since it began: it ran, or waited for its turn. The load
-    /// of the machine does not change that of a thread that never sleeps. From
+    /// For how long it ran since it began, and for how long it waited for its turn. From
     /// `/proc/PID/task/TID/schedstat` (Documentation/scheduler/sched-stats.rst), or where the
     /// kernel has none, the CPU time alone, in ticks of 10 ms.
-    pub fn wanted_cpu(&self) -> std::io::Result<Duration> {
-        let Ok(line) = self.read("schedstat") else { return self.used_cpu() };
+    pub fn turns(&self) -> std::io::Result<Turns> {
+        let used = || Ok(Turns { ran: self.used_cpu()?, waited: Duration::ZERO });
+        let Ok(line) = self.read("schedstat") else { return used() };
         let mut fields = line.split_whitespace().map(str::parse::<u64>);
         match (fields.next(), fields.next()) {
-            (Some(Ok(ran)), Some(Ok(waited))) => Ok(Duration::from_nanos(ran + waited)),
-            _ => self.used_cpu(),
+            (Some(Ok(ran)), Some(Ok(waited))) => {
+                Ok(Turns { ran: Duration::from_nanos(ran), waited: Duration::from_nanos(waited) })
+            }
+            _ => used(),
         }
     }
 
@@ -200,7 +221,7 @@ mod tests {
         assert!(task.voluntary_switches().unwrap().is_some());
         assert!(task.open_descriptors().unwrap().contains(&0));
         assert!(task.used_cpu().is_ok());
-        assert!(task.wanted_cpu().unwrap() > Duration::ZERO);
+        assert!(task.turns().unwrap().ran > Duration::ZERO);
         assert!(task.counts().unwrap().switches.is_some());
         // The kernel brings the time of a running thread up to date at the next tick.
         while task.counts().unwrap().ran.is_zero() {}

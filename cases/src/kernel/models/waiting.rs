@@ -3,6 +3,7 @@
 //! and a server that polls without waiting never sleeps at all, which is its price.
 
 use harness::prelude::*;
+use harness::sys::uring::Ring;
 
 use super::{rest, start, start_busy, workers};
 
@@ -62,6 +63,9 @@ fn signal_driven_in_sigtimedwait(t: &mut Trial) -> Result {
 /// The threads of a server that uses `io_uring` sleep in `io_uring_enter` while a client is slow.
 #[case(man = ["io_uring_enter(2)"], notes = ["S12"], since = "6.0", needs = [Need::IoUring], strength = Documented)]
 fn io_uring_in_io_uring_enter(t: &mut Trial) -> Result {
+    if !Ring::new()?.knows_linux_6_0() {
+        return Err(Stop::Unsupported("its multishot receive came with Linux 6.0".to_owned()));
+    }
     check_waits(t, "io_uring", &[(Call::URING_ENTER, 4)])
 }
 

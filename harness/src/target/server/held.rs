@@ -16,8 +16,7 @@ const WINDOWS: usize = 4;
 
 impl Idleness {
     /// Whether a thread spins. One that never sleeps wants a whole CPU, however busy the machine
-    /// is; a timer, even one of 10 Hz on a machine where each turn is waited for, wants a small
-    /// part of one.
+    /// is; a timer, even one of 10 Hz, wants a small part of one.
     pub fn spins(&self) -> bool {
         self.cpus > 0.5
     }
@@ -51,9 +50,8 @@ impl Server {
         }
         t.eventually(|| {
             let busy = || -> Result<bool> {
-                let wanted = self.so_far()?.since(&before).wanted_cpu;
-                Ok(start.elapsed() > LONG
-                    && wanted.as_secs_f64() > 0.95 * start.elapsed().as_secs_f64())
+                let cpus = self.so_far()?.since(&before).cpus(start.elapsed());
+                Ok(start.elapsed() > LONG && cpus > 0.95)
             };
             Ok(self.tasks()?.at_rest()? || busy()?)
         })?;

@@ -1,0 +1,81 @@
+//! Whether KVM works here, found out by booting a kernel: that `/dev/kvm` exists, and even that QEMU
+//! takes it, does not mean that a guest comes up.
+
+use std::fs::OpenOptions;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use harness::record::System;
+
+use crate::machine::Machine;
+use crate::qemu::{Accelerator, Qemu};
+use crate::session::{Boot, Lost};
+
+/// How long a kernel may take with KVM, which is a second or less where it works.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Where a guest may run fast. The answer of the last time is kept in the file `known`, for as long
+/// as this system and its QEMU stay what they are.
+#[derive(Debug)]
+pub struct Probe<'a> {
+    /// The kernel that is booted: the newer the better.
+    pub image: &'a Path,
+    /// The first root file system.
+    pub initramfs: &'a Path,
+    /// A folder for the console.
+    pub folder: &'a Path,
+    /// The answer of the last time.
+    pub known: &'a Path,
+    /// Becomes readable, and stays so, when the user wants to end.
+    pub cancel: Option<BorrowedFd<'a>>,
+}
+
+impl Probe<'_> {
+    /// KVM, if a guest came up with it; else TCG, and why: nothing if there is no KVM at all.
+    pub fn ask(&self, qemu: &Qemu) -> (Accelerator, Option<String>) {
+        if OpenOptions::new().read(true).write(true).open("/dev/kvm").is_err() {
+            return (Accelerator::Tcg, None);
+        }
+        let here = System::here();
+        let key = format!("QEMU {}, {} {}", qemu.version, here.release, here.version);
+        let known = std::fs::read_to_string(self.known).unwrap_or_default();
+        let answer = match known.split_once('\n') {
+            Some((known, answer)) if known == key => answer.trim().to_owned(),
+            _ => {
+                let answer = self.boot(qemu);
+                if let Some(folder) = self.known.parent() {
+                    // Kept or not: it is only asked again.
+                    let _ = std::fs::create_dir_all(folder);
+                    let _ = std::fs::write(self.known, format!("{key}\n{answer}\n"));
+                }
+                answer
+            }
+        };
+        if answer == WORKS {
+            (Accelerator::Kvm, None)
+        } else {
+            (Accelerator::Tcg, Some(format!("KVM is there and does not work: {answer}")))
+        }
+    }
+
+    /// [`WORKS`], or what does not.
+    fn boot(&self, qemu: &Qemu) -> String {
+        let qemu = Qemu { accelerator: Accelerator::Kvm, ..qemu.clone() };
+        let boot = Boot {
+            machine: &Machine::Qemu(qemu),
+            image: self.image,
+            initramfs: self.initramfs,
+            folder: self.folder,
+            limit: LIMIT,
+            cancel: self.cancel,
+        };
+        match boot.once().and_then(crate::session::Session::stop) {
+            Ok(()) => WORKS.to_owned(),
+            Err(Lost::Broken(broken)) => broken.reason,
+            Err(Lost::Cancelled) => "not found out".to_owned(),
+        }
+    }
+}
+
+const WORKS: &str = "works";

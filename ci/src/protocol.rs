@@ -1,0 +1,86 @@
+//! What host and guest tell each other: JSON, a message a line, on a serial port of its own (the
+//! kernel's messages go to another one, and tear nothing here).
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+/// A program that is to be run in the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Its whole environment.
+    pub environment: Vec<(String, String)>,
+    /// Its working directory, which is made if it is missing.
+    pub folder: PathBuf,
+}
+
+/// What the host says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToGuest {
+    /// Run this; answered by [`FromGuest::Ended`].
+    Run(Job),
+    /// Standard input of the program, in base64; an answer to [`FromGuest::Wants`]. Empty: that was
+    /// all.
+    Input(String),
+    /// Power off.
+    Stop,
+}
+
+/// What the guest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromGuest {
+    /// It is up, and waits for a job.
+    Ready {
+        /// The clock that its kernel keeps time by.
+        clocksource: String,
+    },
+    /// It is still alive.
+    Alive,
+    /// What the program wrote, in base64.
+    Output(Stream, String),
+    /// The program can take a piece of input of [`PIECE`] bytes.
+    Wants,
+    /// The program is through: its exit status, or 128 and the signal that ended it.
+    Ended(i32),
+    /// The program could not be started, and why.
+    NotStarted(String),
+}
+
+/// Where a program writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Error,
+    /// [`EVENTS`].
+    Events,
+}
+
+/// The file to which a program in the guest writes its events.
+pub const EVENTS: &str = "/run/ioconform-events";
+
+/// The largest piece of data in a message, in bytes: no more than a terminal's buffer holds, of
+/// which what does not fit is lost.
+pub const PIECE: usize = 2048;
+
+/// Bytes as they stand in a message.
+pub fn encode(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes of a message; nothing if they are garbled.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// A message as a line.
+pub fn line(message: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(message).unwrap_or_default();
+    line.push(b'\n');
+    line
+}

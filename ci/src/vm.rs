@@ -1,0 +1,162 @@
+//! Any program, run in any kernel: what it reads, writes and returns is carried through.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use crate::initramfs::Initramfs;
+use crate::machine::Machine;
+use crate::program::{ProgramError, files_of};
+use crate::protocol::{Job, Stream};
+use crate::session::{Boot, Lost};
+
+/// Where a guest's first process lies.
+pub const INIT: &str = "/init";
+
+/// How much memory a guest has beside its files, which lie in it twice while it boots, in MiB.
+const MEMORY: u64 = 256;
+
+/// Why an initramfs cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// A program cannot be taken along.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// A file cannot be read or written.
+    #[error("cannot make the guest's file system: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Writes an initramfs to `path`: this program as the first process, and `programs`, each at its own
+/// absolute path, with what they need to be started.
+pub fn pack(path: &Path, programs: &[&Path]) -> Result<(), PackError> {
+    let me = std::env::current_exe()?;
+    let mut archive = Initramfs::new(BufWriter::new(File::create(path)?));
+    // The kernel looks for no other place, and the running program may lie anywhere.
+    archive.file(Path::new(INIT), &std::fs::read("/proc/self/exe")?)?;
+    let mut files: Vec<PathBuf> = files_of(&me)?.into_iter().filter(|file| *file != me).collect();
+    for program in programs {
+        files.extend(files_of(program)?);
+    }
+    files.sort();
+    files.dedup();
+    for file in files {
+        archive.file(&file, &std::fs::read(&file)?)?;
+    }
+    archive.finish()?;
+    Ok(())
+}
+
+/// The memory of a guest with this initramfs, in MiB.
+pub fn memory_for(initramfs: &Path) -> io::Result<u64> {
+    Ok(MEMORY + 2 * initramfs.metadata()?.len().div_ceil(1 << 20))
+}
+
+/// A program that is to be run in a kernel.
+#[derive(Debug)]
+pub struct Errand<'a> {
+    /// The kernel's image.
+    pub image: &'a Path,
+    /// The machine; its memory grows with the program.
+    pub machine: Machine,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Becomes readable, and stays so, when the user wants to end.
+    pub cancel: Option<BorrowedFd<'a>>,
+}
+
+/// Why a program did not run in a guest.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrandError {
+    /// There is no such program.
+    #[error("there is no program {0}")]
+    NoProgram(String),
+    /// The guest cannot be made.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// Something of this machine failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The guest failed, and its last words.
+    #[error("the kernel: {reason}\n{console}")]
+    Broken {
+        /// What happened.
+        reason: String,
+        /// The last lines of its console.
+        console: String,
+    },
+    /// The guest could not start the program.
+    #[error("the guest cannot start it: {0}")]
+    NotStarted(String),
+    /// The user ended it.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// Runs a program in a guest, with this process's environment, working directory, standard input,
+/// output and error. Returns its exit status: 128 and the signal, if one ended it.
+pub fn run(errand: Errand) -> Result<i32, ErrandError> {
+    let folder = tempfile::Builder::new().prefix("ioconform-vm-").tempdir()?;
+    let name = errand.argv.first().map_or("", String::as_str);
+    let program = find(name).ok_or_else(|| ErrandError::NoProgram(name.to_owned()))?;
+    let initramfs = folder.path().join("initramfs");
+    pack(&initramfs, &[&program])?;
+    let mut machine = errand.machine;
+    machine.at_least(memory_for(&initramfs)?);
+    let boot = Boot {
+        machine: &machine,
+        image: errand.image,
+        initramfs: &initramfs,
+        folder: folder.path(),
+        limit: crate::session::BOOT_LIMIT,
+        cancel: errand.cancel,
+    };
+    let mut argv = errand.argv;
+    argv[0] = program.to_string_lossy().into_owned();
+    let job = Job {
+        argv,
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        folder: std::env::current_dir()?,
+    };
+    let lost = |lost| match lost {
+        Lost::Broken(broken) => {
+            ErrandError::Broken { reason: broken.reason, console: broken.console.join("\n") }
+        }
+        Lost::Cancelled => ErrandError::Cancelled,
+    };
+    let mut session = boot.start().map_err(lost)?;
+    let mut written = Ok(());
+    let mut input = io::stdin();
+    let ended = session
+        .run(&job, Some(&mut input), errand.cancel, |stream, data| {
+            let wrote = match stream {
+                Stream::Out => io::stdout().write_all(data).and_then(|()| io::stdout().flush()),
+                Stream::Error => io::stderr().write_all(data),
+                Stream::Events => Ok(()),
+            };
+            if written.is_ok() {
+                written = wrote;
+            }
+        })
+        .map_err(lost)?;
+    let status = ended.map_err(ErrandError::NotStarted)?;
+    session.stop().map_err(lost)?;
+    match written {
+        // A reader that closes the pipe has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(status),
+    }
+}
+
+/// The absolute path of a program, which is looked for as a shell would.
+fn find(name: &str) -> Option<PathBuf> {
+    if name.contains('/') {
+        return Path::new(name).canonicalize().ok();
+    }
+    let path = std::env::var_os("PATH")?;
+    let places = std::env::split_paths(&path);
+    places.map(|place| place.join(name)).find(|program| program.is_file())?.canonicalize().ok()
+}
