@@ -17,8 +17,8 @@ pub const HEAD: usize = 4096;
 /// No kernel is larger than this when it is unpacked.
 const LARGEST: u64 = 1 << 30;
 
-/// It in KiB, and what a decoder may use of memory.
-const LARGEST_KIB: u32 = 1 << 20;
+/// How much memory a decoder may use, in KiB; the kernel's build asks for up to 128 MiB.
+const MEMORY: u32 = 256 << 10;
 
 /// What a file is, as its first bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,10 +124,10 @@ fn unpack(packed: &[u8]) -> Result<Vec<u8>, Error> {
             read("zstd", decoder.map_err(|error| damaged("zstd", error))?)
         }
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            read("xz", lzma_rust2::XzReader::new_mem_limit(alone, false, LARGEST_KIB))
+            read("xz", lzma_rust2::XzReader::new_mem_limit(alone, false, MEMORY))
         }
         [0x5d, 0, 0, ..] => {
-            let decoder = lzma_rust2::LzmaReader::new_mem_limit(alone, LARGEST_KIB, None);
+            let decoder = lzma_rust2::LzmaReader::new_mem_limit(alone, MEMORY, None);
             read("LZMA", decoder.map_err(|error| damaged("LZMA", error))?)
         }
         [0x02, 0x21, 0x4c, 0x18, ..] => lz4(alone.get(4..).unwrap_or_default()),
@@ -369,15 +369,18 @@ mod tests {
         }
 
         #[test]
-        fn no_flipped_bit_brings_it_down(at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+        fn no_flipped_bit_brings_it_down(
+            packing in 0..5_usize,
+            at in any::<prop::sample::Index>(),
+            bit in 0..8_u8,
+        ) {
             static PACKED: LazyLock<[Vec<u8>; 5]> = LazyLock::new(|| {
                 [gzip, zstd, xz, lzma, lz4].map(|pack| pack(&elf(*b"Xen\0", 18)))
             });
-            for mut packed in PACKED.clone() {
-                let at = at.index(packed.len());
-                packed[at] ^= 1 << bit;
-                let _ = vmlinux(&bzimage(&packed));
-            }
+            let mut packed = PACKED[packing].clone();
+            let at = at.index(packed.len());
+            packed[at] ^= 1 << bit;
+            let _ = vmlinux(&bzimage(&packed));
         }
     }
 }
