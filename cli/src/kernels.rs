@@ -46,7 +46,7 @@ pub(crate) fn fetch(entries: &[&Entry], screen: &Screen) -> Result<u8, Failure> 
         ProgressDrawTarget::hidden()
     };
     let bar = ProgressBar::with_draw_target(Some(0), target);
-    let style = "{bar:32.green} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {elapsed} {msg}";
+    let style = "{bar:32.green} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {elapsed} {wide_msg}";
     bar.set_style(
         ProgressStyle::with_template(style)
             .unwrap_or_else(|_| ProgressStyle::default_bar())

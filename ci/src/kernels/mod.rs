@@ -96,10 +96,8 @@ pub struct Kernel {
 /// Why a kernel cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no entry of that name, and no such file.
-    #[error(
-        "there is no kernel `{name}`{hint}; `ioconform kernels list` names them all, and a file of your own is written with a slash: ./bzImage"
-    )]
+    /// There is no entry of that name.
+    #[error("there is no kernel `{name}`{hint}; `ioconform kernels list` names them all")]
     Unknown {
         /// What was asked for.
         name: String,
@@ -241,6 +239,9 @@ impl Store {
             Err(_) if name_or_path.contains('/') || Path::new(name_or_path).exists() => {
                 own::kernel(Path::new(name_or_path), scratch)
             }
+            Err(Error::Unknown { name, hint }) => {
+                Err(Error::Unknown { name, hint: format!(", and no such file{hint}") })
+            }
             Err(error) => Err(error),
         }
     }
@@ -270,7 +271,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::at(folder.path());
         let error = store.find("7.3rt", folder.path()).unwrap_err().to_string();
-        assert!(error.contains("did you mean") && error.contains("7.3-rt"), "{error}");
+        assert!(
+            error.starts_with("there is no kernel `7.3rt`, and no such file; did you"),
+            "{error}"
+        );
+        assert!(error.contains("7.3-rt"), "{error}");
         let error = store.find("6.12", folder.path()).unwrap_err().to_string();
         assert!(error.ends_with("fetch it with: ioconform kernels fetch 6.12"), "{error}");
     }
