@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -147,21 +148,26 @@ impl Suite {
     /// Prepares a state for a suite in `folder`, or goes on with the one that is there.
     pub(super) fn open(machine: &Machine, name: &str, folder: &Path) -> Result<Suite, Error> {
         let folder = folder.join(name);
+        // A proxy's password may be among the settings.
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700);
         for part in ["lists/partial", "cache/archives/partial", "sources", "empty"] {
             let part = folder.join(part);
-            fs::create_dir_all(&part).map_err(at(&part))?;
+            private.create(&part).map_err(at(&part))?;
         }
         let write = |name: &str, text: &str| {
             let path = folder.join(name);
             fs::write(&path, text).map_err(at(&path)).map(|()| path)
         };
         write("status", "")?;
-        let mirror = machine.mirrors.of(name)?;
-        let keyring = machine.keyring;
+        // No translations, no contents, and no differences, which take longer than the whole.
         write(
             "sources/debian.sources",
             &format!(
-                "Types: deb\nURIs: {mirror}\nSuites: {name}\nComponents: main\nArchitectures: amd64\nSigned-By: {keyring}\n"
+                "Types: deb\nURIs: {}\nSuites: {name}\nComponents: main\nArchitectures: amd64\n\
+                 Targets: Packages\nLanguages: none\nPDiffs: no\nSigned-By: {}\n",
+                machine.mirrors.of(name)?,
+                machine.keyring
             ),
         )?;
         // The machine's own configuration is not read behind this, so its hooks do not run. There
@@ -169,9 +175,7 @@ impl Suite {
         let configuration = write(
             "apt.conf",
             &format!(
-                "{}\n#clear Acquire::Languages;\nAcquire::Languages:: \"none\";\n\
-                 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
-                 Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled \"false\";\n\
+                "{}\nAcquire::GzipIndexes \"true\";\n\
                  APT::Architecture \"amd64\";\n#clear APT::Architectures;\n\
                  APT::Architectures:: \"amd64\";\nAPT::Sandbox::User \"root\";\n\
                  APT::Update::Error-Mode \"any\";\n\

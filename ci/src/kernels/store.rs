@@ -222,3 +222,84 @@ pub(super) fn unpack_image(path: &Path, place: &Path) -> Result<Result<bool, ima
         Err(damage) => Ok(Err(damage)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry;
+    use super::*;
+
+    fn put(store: &Store, version: &str) {
+        let entry = entry("6.12").unwrap();
+        let folder = store.folder(entry).unwrap();
+        fs::write(folder.path().join("vmlinuz"), version).unwrap();
+        let kept = Kept {
+            package: "linux-image".to_owned(),
+            version: version.to_owned(),
+            suite: "trixie".to_owned(),
+            image_sha256: sha256(&folder.path().join("vmlinuz")).unwrap(),
+            config_sha256: None,
+            fetched: "2026-01-01T00:00:00Z".to_owned(),
+        };
+        store.put(entry, folder, &kept).unwrap();
+    }
+
+    fn names(store: &Store) -> Vec<String> {
+        let all = fs::read_dir(&store.kernels).unwrap();
+        let mut names: Vec<_> =
+            all.map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_newer_kernel_takes_the_place_of_the_older_and_nothing_stays_behind() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::at(cache.path());
+        let _lock = store.lock(|| panic!("nobody else is here")).unwrap();
+        for version in ["6.12.1-1", "6.12.2-1"] {
+            put(&store, version);
+            let kernel = store.find("6.12", cache.path()).unwrap();
+            assert_eq!(fs::read_to_string(&kernel.image).unwrap(), version);
+            assert_eq!(kernel.origin, format!("linux-image {version} (trixie)"));
+            assert_eq!((kernel.vmlinux, kernel.config), (None, None));
+            assert_eq!(names(&store), [".lock", "6.12"]);
+        }
+    }
+
+    #[test]
+    fn what_a_killed_fetch_left_is_tidied_up_and_what_is_kept_is_not() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::at(cache.path());
+        drop(store.lock(|| ()).unwrap());
+        put(&store, "6.12.1-1");
+        let _ = store.folder(entry("7.3").unwrap()).unwrap().keep();
+        assert_eq!(names(&store).len(), 3);
+        store.tidy().unwrap();
+        assert_eq!(names(&store), [".lock", "6.12"]);
+    }
+
+    #[test]
+    fn a_kernel_without_its_image_or_with_a_broken_note_is_none() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::at(cache.path());
+        drop(store.lock(|| ()).unwrap());
+        let entry = entry("6.12").unwrap();
+        for broken in ["vmlinuz", "kernel.toml"] {
+            put(&store, "6.12.1-1");
+            assert!(store.kept(entry).unwrap().is_some());
+            fs::rename(store.kernels.join("6.12").join(broken), cache.path().join(broken)).unwrap();
+            assert_eq!(store.kept(entry).unwrap(), None, "without {broken}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_standard() {
+        let cache = tempfile::tempdir().unwrap();
+        let file = cache.path().join("abc");
+        fs::write(&file, "abc").unwrap();
+        assert_eq!(
+            sha256(&file).unwrap(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}
