@@ -1,4 +1,4 @@
-//! `ioconform kernels` as a person or a script meets it; nothing here needs a network.
+//! `ioconform kernels` as a person or a script meets it; one test needs a network.
 
 mod common;
 
@@ -124,4 +124,61 @@ fn a_mirror_that_does_not_answer_costs_what_is_not_here_a_line_each() {
         .stdout(contains('\u{1b}').not());
     let kept = path(&home, "ioconform/kernels");
     assert_eq!(std::fs::read_dir(kept).unwrap().count(), 1, "the lock alone");
+}
+
+/// A mirror in a folder, with the index that the archive signed, and in the place of a package
+/// something else of the same length.
+fn forged_mirror(home: &TempDir, package: &str) -> String {
+    let lists = home.path().join("ioconform/apt/trixie-backports/lists");
+    let suite = home.path().join("mirror/debian/dists/trixie-backports");
+    std::fs::create_dir_all(suite.join("main/binary-amd64")).unwrap();
+    let mut index = String::new();
+    for file in std::fs::read_dir(lists).unwrap() {
+        let file = file.unwrap().path();
+        let name = file.display().to_string();
+        if name.ends_with("_InRelease") {
+            std::fs::copy(file, suite.join("InRelease")).unwrap();
+        } else if name.contains("_Packages") {
+            let mut helper = std::process::Command::new("/usr/lib/apt/apt-helper");
+            let plain = helper.arg("cat-file").arg(file).output().unwrap().stdout;
+            std::fs::write(suite.join("main/binary-amd64/Packages"), &plain).unwrap();
+            index = String::from_utf8(plain).unwrap();
+        }
+    }
+    let head = format!("Package: {package}\n");
+    let paragraph = index.split("\n\n").find(|paragraph| paragraph.starts_with(&head)).unwrap();
+    let field =
+        |name: &str| paragraph.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+    let place = home.path().join("mirror/debian").join(field("Filename:"));
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::write(place, vec![0; field("Size:").parse().unwrap()]).unwrap();
+    path(home, "mirror/debian")
+}
+
+#[test]
+fn a_package_that_is_not_what_the_archive_signed_is_refused() {
+    if !has_apt() {
+        return;
+    }
+    let honest = home();
+    let fetched = ioconform(&honest).args(["kernels", "fetch", "6.19"]).output().unwrap();
+    if !fetched.status.success() {
+        let reason = String::from_utf8_lossy(&fetched.stdout).into_owned();
+        assert!(std::env::var_os("IOCONFORM_STRICT").is_none_or(|value| value != "1"), "{reason}");
+        eprintln!("skipped: {reason}");
+        return;
+    }
+    let note =
+        std::fs::read_to_string(path(&honest, "ioconform/kernels/6.19/kernel.toml")).unwrap();
+    let mirror = forged_mirror(&honest, note.split('"').nth(1).unwrap());
+
+    let home = home();
+    let configuration = apt_conf(&home, &format!("deb copy:{mirror} bookworm main\n"));
+    ioconform(&home)
+        .args(["kernels", "fetch", "6.19"])
+        .env("APT_CONFIG", configuration)
+        .assert()
+        .code(3)
+        .stdout(is_match("^6.19 +failed +apt-helper failed: .*Hash Sum mismatch\n$").unwrap());
+    assert!(!home.path().join("ioconform/kernels/6.19").exists());
 }
