@@ -51,7 +51,7 @@ pub struct Plan<'a> {
     pub cases: &'a [&'static Case],
     /// More arguments for `ioconform run`.
     pub arguments: &'a [String],
-    /// And some that emulated systems need.
+    /// And some that emulated machines need.
     pub emulated: &'a [String],
     /// Becomes readable, and stays so, when the user wants to end.
     pub cancel: Option<BorrowedFd<'a>>,
@@ -92,10 +92,10 @@ impl Plan<'_> {
             return cannot(format!("cannot make {}: {error}", folder.display()));
         }
         let (cases, cancel) = (self.cases, self.cancel);
-        let slow = [self.arguments, self.emulated].concat();
         let prefix = match start {
             Start::Cannot(reason) => return cannot(reason),
             Start::Boot(image, machine) => {
+                let arguments = [self.arguments, self.emulated].concat();
                 let task = column::Task {
                     name,
                     image,
@@ -104,7 +104,7 @@ impl Plan<'_> {
                     initramfs: self.initramfs,
                     folder,
                     cases,
-                    arguments: &slow,
+                    arguments: &arguments,
                     cancel,
                 };
                 return column::judge(&task, watcher);
@@ -112,7 +112,7 @@ impl Plan<'_> {
             Start::Gvisor(runsc, platform) => local::gvisor(&runsc, platform, &folder),
             Start::Here => Vec::new(),
         };
-        let arguments = if prefix.is_empty() { self.arguments } else { &slow };
+        let arguments = self.arguments;
         let task = local::Task { name, platform, prefix, folder, cases, arguments, cancel };
         local::judge(&task, watcher)
     }

@@ -25,8 +25,8 @@ impl Uml {
     pub(crate) fn command_line(&self) -> String {
         let memory = self.memory;
         let own = format!(
-            "mem={memory}M con=null con0=null,fd:2 ssl=null ssl1=fd:0,fd:1 loglevel=5 panic=-1 \
-             {ORDER}={POWER_OFF}"
+            "mem={memory}M con=null con0=null,fd:2 ssl=null ssl1=fd:0,fd:1 loglevel=5 \
+             printk.devkmsg=on panic=-1 {ORDER}={POWER_OFF}"
         );
         if self.append.is_empty() { own } else { format!("{own} {}", self.append) }
     }
