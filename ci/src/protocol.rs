@@ -44,6 +44,8 @@ pub enum FromGuest {
     Output(Stream, String),
     /// The program can take a piece of input of [`PIECE`] bytes.
     Wants,
+    /// [`PART`] bytes of a long message have come in: the next may come.
+    More,
     /// The program is through: its exit status, or 128 and the signal that ended it.
     Ended(i32),
     /// The program could not be started, and why.
@@ -64,9 +66,12 @@ pub enum Stream {
 /// The file to which a program in the guest writes its events.
 pub const EVENTS: &str = "/run/ioconform-events";
 
-/// The largest piece of data in a message, in bytes: no more than a terminal's buffer holds, of
-/// which what does not fit is lost.
+/// The largest piece of data in a message, in bytes.
 pub const PIECE: usize = 2048;
+
+/// How many bytes of a message to the guest may be on their way: a terminal that is too full tells
+/// its driver to stop, and that of user-mode Linux never goes on again.
+pub const PART: usize = 1024;
 
 /// Bytes as they stand in a message.
 pub fn encode(bytes: &[u8]) -> String {

@@ -1,6 +1,7 @@
 //! A guest from the host's side: booted, given programs to run, and told apart in all the ways in
 //! which it may fail.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -15,7 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::console;
 use crate::machine::{Machine, Started};
-use crate::protocol::{FromGuest, Job, PIECE, Stream, ToGuest, decode, encode, line};
+use crate::protocol::{FromGuest, Job, PART, PIECE, Stream, ToGuest, decode, encode, line};
 
 /// How long a kernel may take until its first process speaks. Most take two seconds when emulated.
 pub const BOOT_LIMIT: Duration = Duration::from_secs(40);
@@ -61,6 +62,9 @@ pub struct Session {
     monitor: Option<UnixStream>,
     end_status: i32,
     heard: Vec<u8>,
+    /// What is still to be said, and how many bytes of it may be said now.
+    unsaid: VecDeque<u8>,
+    room: usize,
     folder: PathBuf,
     /// What its first process said of the clock.
     pub clocksource: String,
@@ -146,6 +150,8 @@ impl Boot<'_> {
             monitor,
             end_status: self.machine.end_status(),
             heard: Vec::new(),
+            unsaid: VecDeque::new(),
+            room: 2 * PART,
             folder: self.folder.to_owned(),
             clocksource: String::new(),
             boot_millis: 0,
@@ -207,7 +213,7 @@ impl Session {
                 }
                 Ok(Heard::Message(FromGuest::Ended(status))) => return Ok(Ok(status)),
                 Ok(Heard::Message(FromGuest::NotStarted(why))) => return Ok(Err(why)),
-                Ok(Heard::Message(FromGuest::Alive | FromGuest::Ready { .. })) => {}
+                Ok(Heard::Message(_)) => {}
                 Ok(Heard::Input) => {
                     let piece = input.as_deref_mut().map(|input| input.piece()).unwrap_or_default();
                     self.say(&ToGuest::Input(encode(&piece)));
@@ -222,8 +228,9 @@ impl Session {
     /// Powers the guest off. An end without the exit status that only a guest can give is a failure.
     pub fn stop(mut self) -> Result<(), Lost> {
         self.say(&ToGuest::Stop);
+        let end = Instant::now() + END_LIMIT;
         loop {
-            match self.hear(Instant::now() + END_LIMIT, None, None) {
+            match self.hear(end, None, None) {
                 Ok(_) => {}
                 Err(Silence::End) => break,
                 Err(silence) => return Err(self.post_mortem(silence, None)),
@@ -240,9 +247,17 @@ impl Session {
         console::read(&self.folder.join("console"))
     }
 
-    /// What cannot be said is found out by what is not heard.
+    /// Sends the part of what is to be said that the guest has room for. What cannot be said is found
+    /// out by what is not heard.
     fn say(&mut self, message: &ToGuest) {
-        let _ = self.channel.write_all(&line(message));
+        self.unsaid.extend(line(message));
+        self.say_on();
+    }
+
+    fn say_on(&mut self) {
+        let part: Vec<u8> = self.unsaid.drain(..self.room.min(self.unsaid.len())).collect();
+        self.room -= part.len();
+        let _ = self.channel.write_all(&part);
     }
 
     /// The next message, or `input` being readable.
@@ -255,8 +270,14 @@ impl Session {
         loop {
             if let Some(at) = self.heard.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.heard.drain(..=at).collect();
-                let message = serde_json::from_slice(&line).map_err(|_| Silence::Garbled)?;
-                return Ok(Heard::Message(message));
+                match serde_json::from_slice(&line).map_err(|_| Silence::Garbled)? {
+                    FromGuest::More => {
+                        self.room += PART;
+                        self.say_on();
+                        continue;
+                    }
+                    message => return Ok(Heard::Message(message)),
+                }
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {

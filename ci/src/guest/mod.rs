@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
 
-use crate::protocol::{FromGuest, PIECE, Stream, ToGuest, encode, line};
+use crate::protocol::{FromGuest, PART, PIECE, Stream, ToGuest, encode, line};
 use job::Running;
 
 /// The environment variable that makes pid 1 a guest. The kernel hands words of its command line
@@ -115,6 +115,8 @@ fn wait(port: &File, running: Option<&Running>) -> io::Result<Option<()>> {
 struct Channel {
     port: File,
     heard: Vec<u8>,
+    /// The bytes that came in and of which the host was not yet told.
+    unsaid: usize,
 }
 
 impl Channel {
@@ -126,7 +128,7 @@ impl Channel {
         settings.control_chars[nix::sys::termios::SpecialCharacterIndices::VMIN as usize] = 0;
         settings.control_chars[nix::sys::termios::SpecialCharacterIndices::VTIME as usize] = 0;
         tcsetattr(&port, SetArg::TCSANOW, &settings)?;
-        Ok(Channel { port, heard: Vec::new() })
+        Ok(Channel { port, heard: Vec::new(), unsaid: 0 })
     }
 
     fn say(&mut self, message: &FromGuest) -> io::Result<()> {
@@ -139,8 +141,15 @@ impl Channel {
         loop {
             match self.port.read(&mut piece)? {
                 0 => break,
-                length => self.heard.extend_from_slice(&piece[..length]),
+                length => {
+                    self.heard.extend_from_slice(&piece[..length]);
+                    self.unsaid += length;
+                }
             }
+        }
+        while self.unsaid >= PART {
+            self.unsaid -= PART;
+            self.say(&FromGuest::More)?;
         }
         let end = self.heard.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let whole: Vec<u8> = self.heard.drain(..end).collect();

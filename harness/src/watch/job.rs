@@ -92,7 +92,8 @@ impl<T> Job<T> {
 }
 
 /// Whether two readings show the thread asleep in `call`, with no switch between them. A thread
-/// that is gone is not asleep; of one that may not be looked at, nothing can be said.
+/// that is gone is not asleep; of one that may not be looked at, or on a system that does not show
+/// system calls, nothing can be said.
 pub(crate) fn asleep_in(task: &Task, call: Call) -> Result<bool> {
     asleep_where(task, || Ok(task.syscall()?.is_some_and(|number| call.is(number))))
 }
@@ -112,6 +113,9 @@ fn asleep_where(task: &Task, there: impl Fn() -> std::io::Result<bool>) -> Resul
         (Err(error), _) | (_, Err(error)) if error.kind() == ErrorKind::PermissionDenied => {
             Err(Stop::Unobservable(format!("the system call of a thread may not be read: {error}")))
         }
+        (Err(_), _) | (_, Err(_)) if Sight::here() == Sight::Quiet => Err(Stop::Unobservable(
+            "this system does not tell in which system call a thread sleeps".to_owned(),
+        )),
         _ => Ok(false),
     }
 }
