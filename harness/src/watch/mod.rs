@@ -15,6 +15,7 @@ mod quiet;
 mod task;
 mod tree;
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::trial::{Result, Stop};
@@ -87,6 +88,15 @@ impl Sight {
             Sight::Quiet => "by quiet period",
         }
     }
+}
+
+/// What a stimulus cost, from how often it made each thread leave the CPU: every such time is a
+/// wakeup. On a kernel whose locks sleep (`PREEMPT_RT`, as `uname -v` says) a thread that was woken
+/// mostly sleeps once more, for a lock; there it is the threads that count.
+pub fn cost(wakeups: impl IntoIterator<Item = u64>) -> u64 {
+    static LOCKS_SLEEP: LazyLock<bool> =
+        LazyLock::new(|| crate::record::System::here().version.contains("PREEMPT_RT"));
+    wakeups.into_iter().map(|count| if *LOCKS_SLEEP { count.min(1) } else { count }).sum()
 }
 
 /// The refusal of a case that counts wakeups on a system that does not tell them.

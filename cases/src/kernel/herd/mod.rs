@@ -13,6 +13,7 @@ mod poll;
 mod reuseport;
 
 use harness::prelude::*;
+use harness::watch::cost;
 
 /// The workers of a crew.
 const WORKERS: usize = 6;
@@ -56,7 +57,7 @@ fn connect_each(
         crew.settle(t)?;
         let after = crew.counts()?;
         let round = after.since(&before);
-        rounds.push((round.woken(), round.wakeups.iter().sum()));
+        rounds.push((round.woken(), cost(round.wakeups.iter().copied())));
         before = after;
     }
     let sum = before.since(&start);

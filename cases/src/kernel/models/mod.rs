@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 
 use harness::prelude::*;
 use harness::target::{Address, Start, Sum, Tasks};
+use harness::watch::cost;
 
 /// The workers of a server.
 const WORKERS: usize = 4;
@@ -88,7 +89,7 @@ fn rest(t: &mut Trial, server: &Server) -> Result {
 fn woken(workers: &Tasks, sum: &Sum) -> Woken {
     let woken = sum.woken();
     let numbers = workers.ids().enumerate().filter(|(_, (_, tid))| woken.contains(&tid.as_raw()));
-    (numbers.map(|(number, _)| number).collect(), sum.wakeups())
+    (numbers.map(|(number, _)| number).collect(), cost(sum.wakeups.values().copied()))
 }
 
 /// The fewest wakeups that one of the connections cost. A worker that has to wait for a lock as
