@@ -3,7 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harness::record::System;
@@ -14,6 +14,11 @@ use crate::session::{Boot, Lost};
 
 /// How long a kernel may take with KVM, which is a second or less where it works.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// The file in which the answer is kept; an empty path if the user has no place for such files.
+pub fn known() -> PathBuf {
+    harness::xdg::folder("XDG_CACHE_HOME", ".cache").unwrap_or_default().join("kvm")
+}
 
 /// Where a guest may run fast. The answer of the last time is kept in the file `known`, for as long
 /// as this system and its QEMU stay what they are.

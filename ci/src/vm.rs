@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
+use crate::accelerator::Probe;
 use crate::initramfs::Initramfs;
 use crate::machine::Machine;
 use crate::program::{ProgramError, files_of};
@@ -62,6 +63,8 @@ pub struct Errand<'a> {
     pub machine: Machine,
     /// The program and its arguments.
     pub argv: Vec<String>,
+    /// Where the answer is kept whether KVM works ([`Probe`]).
+    pub known: &'a Path,
     /// Becomes readable, and stays so, when the user wants to end.
     pub cancel: Option<BorrowedFd<'a>>,
 }
@@ -104,6 +107,16 @@ pub fn run(errand: Errand) -> Result<i32, ErrandError> {
     pack(&initramfs, &[&program])?;
     let mut machine = errand.machine;
     machine.at_least(memory_for(&initramfs)?);
+    if let Machine::Qemu(qemu) = &mut machine {
+        let probe = Probe {
+            image: errand.image,
+            initramfs: &initramfs,
+            folder: folder.path(),
+            known: errand.known,
+            cancel: errand.cancel,
+        };
+        qemu.accelerator = probe.ask(qemu).0;
+    }
     let boot = Boot {
         machine: &machine,
         image: errand.image,

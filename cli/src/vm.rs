@@ -1,29 +1,43 @@
 //! `ioconform vm`.
 
 use std::os::fd::AsFd as _;
-use std::path::Path;
 
+use ::matrix::accelerator::known;
+use ::matrix::kernels::Store;
 use ::matrix::machine::Machine;
 use ::matrix::qemu::{self, Accelerator, Qemu};
+use ::matrix::uml::Uml;
 use ::matrix::vm::{Errand, ErrandError, run};
+use harness::matrix::PlatformKind;
 
 use crate::arguments::Vm;
 use crate::execution::Cancel;
 use crate::{Failure, INTERRUPTED};
 
 pub(crate) fn vm(arguments: &Vm) -> Result<u8, Failure> {
-    let version = qemu::version()?;
-    let cancel = Cancel::on_signals()?;
-    let errand = Errand {
-        image: Path::new(&arguments.kernel),
-        machine: Machine::Qemu(Qemu {
+    let scratch = tempfile::tempdir()?;
+    let kernel = Store::open()?.find(&arguments.kernel, scratch.path()).map_err(Failure::usage)?;
+    let append = arguments.guest.append.clone();
+    let machine = match kernel.kind {
+        PlatformKind::Uml => Machine::Uml(Uml { memory: 0, append }),
+        PlatformKind::Gvisor => {
+            let error = "gVisor is no kernel to boot; it runs programs itself: runsc do CMD";
+            return Err(Failure::usage(anyhow::anyhow!(error)));
+        }
+        PlatformKind::Qemu | PlatformKind::Machine => Machine::Qemu(Qemu {
             accelerator: Accelerator::Tcg,
             cpus: arguments.guest.cpus,
             memory: 0,
-            append: arguments.guest.append.clone(),
-            version,
+            append,
+            version: qemu::version()?,
         }),
+    };
+    let cancel = Cancel::on_signals()?;
+    let errand = Errand {
+        image: kernel.vmlinux.as_deref().unwrap_or(&kernel.image),
+        machine,
         argv: arguments.command.clone(),
+        known: &known(),
         cancel: Some(cancel.reader.as_fd()),
     };
     match run(errand) {

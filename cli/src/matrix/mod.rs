@@ -1,5 +1,6 @@
 //! `ioconform matrix`.
 
+mod kept;
 mod progress;
 mod systems;
 
@@ -7,7 +8,7 @@ use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use ::matrix::accelerator::Probe;
+use ::matrix::accelerator::{Probe, known};
 use ::matrix::machine::Machine;
 use ::matrix::plan::{Plan, Start};
 use ::matrix::qemu::{self, Accelerator, Qemu};
@@ -20,6 +21,7 @@ use crate::execution::{Cancel, now};
 use crate::outputs::Output;
 use crate::screen::Screen;
 use crate::select::{Kind, choose};
+use kept::Kept;
 use progress::Display;
 
 /// What an emulated CPU needs: deadlines are for a fast one.
@@ -43,6 +45,12 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
         version: qemu::version()?,
     };
     let mut systems = systems::systems(arguments, &qemu, folder.path(), screen)?;
+    let order: Vec<String> = systems.iter().map(|system| system.name.clone()).collect();
+    systems.sort_by_key(|system| match system.start {
+        Start::Boot(_, Machine::Uml(_)) => 0,
+        Start::Gvisor(..) => 1,
+        _ => 2,
+    });
     if cases.is_empty() || systems.is_empty() {
         let nothing = anyhow::anyhow!("nothing to run: the filters leave nothing");
         return Err(Failure { code: 4, error: nothing });
@@ -58,9 +66,7 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
             image: &image,
             initramfs: &initramfs,
             folder: folder.path(),
-            known: &harness::xdg::folder("XDG_CACHE_HOME", ".cache")
-                .unwrap_or_default()
-                .join("kvm"),
+            known: &known(),
             cancel: Some(cancel.reader.as_fd()),
         };
         let (accelerator, note) = probe.ask(&qemu);
@@ -76,7 +82,11 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
             machine.at_least(memory);
         }
     }
-    let order: Vec<String> = systems.iter().map(|system| system.name.clone()).collect();
+    let kept = Kept::of(arguments, &cases)?;
+    let before = if arguments.resume { kept.take(&mut systems) } else { Vec::new() };
+    if !before.is_empty() {
+        notes.push(format!("{} systems were judged before", before.len()));
+    }
     let repeat = format!("--repeat={}", arguments.repeat);
     let display = Display::new(screen, arguments, systems.len(), cases.len());
     let (started, clock) = (now(), Instant::now());
@@ -90,8 +100,12 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
         emulated: &[TIMEOUT_SCALE.to_owned()],
         cancel: Some(cancel.reader.as_fd()),
     };
-    let mut columns = plan.run(&display, &|column: &Column| display.done(column));
+    let mut columns = plan.run(&display, &|column: &Column| {
+        kept.put(column);
+        display.done(column);
+    });
     display.close();
+    columns.extend(before);
     columns.sort_by_key(|column| order.iter().position(|name| *name == column.name));
     let matrix = Matrix {
         millis: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),

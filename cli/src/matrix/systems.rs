@@ -20,7 +20,7 @@ const HERE: &str = "machine";
 /// How gVisor takes over system calls: by signals, and by ptrace(2).
 const GVISOR: [&str; 2] = ["systrap", "ptrace"];
 
-/// The systems, those that take long first; `qemu` is the machine for those that need one. What is
+/// The systems, in the order of the report; `qemu` is the machine for those that need one. What is
 /// not here is fetched.
 pub(super) fn systems(
     arguments: &Matrix,
@@ -59,7 +59,6 @@ pub(super) fn systems(
             }),
         }
     }
-    systems.sort_by_key(|system| !matches!(system.start, Start::Gvisor(..)));
     Ok(systems)
 }
 

@@ -2,7 +2,9 @@
 //! connection for the server.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use nix::unistd::Pid;
 use procfs::net::{TcpNetEntry, TcpState};
@@ -50,7 +52,23 @@ pub(super) fn sockets(
     Ok(told)
 }
 
-/// The same, from the table of all sockets.
+/// Whether this system tells how much of a socket is unread: it does of one of our own.
+pub(super) fn tells_unread() -> bool {
+    static TELLS: LazyLock<bool> = LazyLock::new(|| {
+        let told = || -> std::io::Result<Option<Told>> {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+            let mut client = std::net::TcpStream::connect(listener.local_addr()?)?;
+            let (accepted, remote) = listener.accept()?;
+            client.write_all(b"abc")?;
+            accepted.peek(&mut [0; 3])?;
+            Ok(sockets(listener.local_addr()?, &[remote])?.pop().flatten())
+        };
+        told().is_ok_and(|told| told.is_some_and(|told| told.unread > 0))
+    });
+    *TELLS
+}
+
+/// What [`sockets`] tells, from the table of all sockets.
 fn listed(local: SocketAddr, remotes: &[SocketAddr]) -> std::io::Result<Vec<Option<Told>>> {
     // A past connection of the same two addresses may be there still.
     let is_one = |entry: &TcpNetEntry| {

@@ -238,7 +238,8 @@ impl Server {
 
     /// The bytes of a client that wait in the server's kernel to be read.
     pub fn unread(&self, client: &Client) -> Result<usize> {
-        self.own_end(client)?.map(|end| end.unread as usize).ok_or_else(|| {
+        let end = self.own_end(client)?.filter(|_| listening::tells_unread());
+        end.map(|end| end.unread as usize).ok_or_else(|| {
             Stop::Unobservable("the server's end of a connection does not show here".to_owned())
         })
     }
