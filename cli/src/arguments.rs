@@ -96,19 +96,21 @@ pub(crate) enum Command {
     },
     /// Tell what this machine can and cannot show, and the command that mends it
     Doctor,
-    /// Tell what changed between two results; exit status 1 on a regression
+    /// Tell what changed between two results, exit status 1 on a regression; or between the kernels
+    /// of one
     Diff {
-        /// The older result, as `run -o json=FILE` wrote it
+        /// The older result, as `run` or `matrix` wrote it with `-o json=FILE`
         old: PathBuf,
-        /// The newer one
-        new: PathBuf,
+        /// The newer one; without it, the kernels of the first are compared, each with the next
+        new: Option<PathBuf>,
     },
-    /// Convert results; several become one
+    /// Convert results; several become one, those of several systems a matrix
     Report {
-        /// Results, as `run -o json=FILE` wrote them
+        /// Results, as `run` or `matrix` wrote them with `-o json=FILE`
         #[arg(required = true, value_name = "RESULT.json")]
         results: Vec<PathBuf>,
-        /// What to write: FORMAT=PATH (json, md, ktap, junit), or a PATH whose ending tells
+        /// What to write: FORMAT=PATH (json, md, html, svg, badge, ktap, junit, kcidb), or a PATH whose
+        /// ending tells; `-` is stdout
         #[arg(short, long, required = true, value_name = "FORMAT=PATH")]
         output: Vec<Output>,
     },
@@ -292,8 +294,8 @@ pub(crate) struct Execution {
     /// Add what was unexpected to the baseline file, to be reviewed
     #[arg(long, requires = "baseline")]
     pub(crate) bless: bool,
-    /// Write a report: FORMAT=PATH (json, md, ktap, junit), or a PATH whose ending tells; `-` is
-    /// stdout (repeatable)
+    /// Write a report: FORMAT=PATH (json, md, html, svg, badge, ktap, junit, kcidb), or a PATH whose
+    /// ending tells; `-` is stdout (repeatable)
     #[arg(short, long, value_name = "FORMAT=PATH")]
     pub(crate) output: Vec<Output>,
     /// How to show progress
