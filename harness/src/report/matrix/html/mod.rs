@@ -17,7 +17,7 @@ const MOST: usize = 600_000;
 const CHECKS: [usize; 3] = [12, 3, 0];
 /// The lines of a console that the page shows at most.
 const TAIL: usize = 40;
-/// How long a column's name may be to stand upright.
+/// How long a column's name may be to fit into the width of a cell.
 const SHORT: usize = 7;
 
 pub(in super::super) fn render(matrix: &Matrix) -> String {
@@ -133,11 +133,11 @@ fn changed(flips: &[Flip]) -> Markup {
                     tbody { @for flip in flips { tr {
                         td {
                             a href=(format!("#{}@{}", flip.id, flip.at())) { code { (flip.id) } }
-                            br; (flip.claim)
+                            br; (prose(&flip.claim))
                         }
                         td { b { (flip.at()) } }
                         td { (flip.story()) @if !flip.expected { b { " (unexpected)" } } }
-                        td { (flip.why) }
+                        td { (prose(&flip.why)) }
                     } } }
                 } }
             }
@@ -206,7 +206,7 @@ fn section(table: &Table, area: &str, rows: &[&Row]) -> Markup {
     let head = |at: usize| {
         let mut classes = Vec::new();
         if columns[at].name.len() > SHORT {
-            classes.push("tall");
+            classes.push("long");
         }
         if is_apart(columns, at) {
             classes.push("gap");
@@ -253,7 +253,7 @@ fn line(table: &Table, row: &Row) -> Markup {
         tr id=(row.name) {
             th scope="row" { details {
                 summary { (row.rest()) }
-                p { (record.claim) }
+                p { (prose(&record.claim)) }
                 p.soft { (record.strength) ": " (record.sources.join("; ")) }
                 @if !told.is_empty() { ul { @for (record, places) in told { li {
                     (glyph(record.verdict)) " " b { (ranges(&names, &places)) } " " (record.verdict)
@@ -264,7 +264,7 @@ fn line(table: &Table, row: &Row) -> Markup {
                         ", observed " code { (clipped(&check.observed)) }
                     }
                     @for line in &record.evidence.kernel_log { br; code { (line) } }
-                    @if !record.note.is_empty() { br; small { (record.note) } }
+                    @if !record.note.is_empty() { br; small { (prose(&record.note)) } }
                 } } } }
             } }
             @for at in 0..row.cells.len() { (cell(table, row, at)) }
@@ -347,6 +347,15 @@ fn systems(table: &Table) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// A text whose backticks hold code.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }
