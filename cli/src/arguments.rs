@@ -19,6 +19,7 @@ Examples:
   ioconform server -- ./my-server --listen {addr}
   ioconform explain herd.blocking              what a case claims, and how it is decided
   ioconform diff before.json now.json          what changed
+  ioconform report a.json b.json -o both.html  results side by side, as a page
 
 Exit status: 0 all as expected, 1 something unexpected, 2 usage, 3 could not judge,
 4 nothing ran, 130 interrupted.";

@@ -68,10 +68,11 @@ pub fn diff_matrices(old: &Matrix, new: &Matrix) -> Vec<Change> {
             });
         }
         if let (Some(old), Some(new)) = (&before.run, &after.run) {
-            changes.extend(diff(old, new).into_iter().map(|change| Change {
-                id: format!("{}@{}", change.id, after.name),
-                ..change
-            }));
+            changes.extend(
+                diff(old, new)
+                    .into_iter()
+                    .map(|change| Change { id: format!("{}@{}", change.id, after.name), ..change }),
+            );
         }
     }
     changes

@@ -10,7 +10,6 @@ use crate::record::{Judged, Run};
 
 /// What a result file holds.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there are a handful of them")]
 pub enum Results {
     /// The cases on one system.
     Run(Run),

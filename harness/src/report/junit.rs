@@ -20,9 +20,7 @@ pub(super) fn render_matrix(matrix: &Matrix) -> String {
     let columns: Vec<_> = matrix
         .columns
         .iter()
-        .map(|column| {
-            (column, with_the_run_itself(column.run.as_ref(), column.broken.as_ref()))
-        })
+        .map(|column| (column, with_the_run_itself(column.run.as_ref(), column.broken.as_ref())))
         .collect();
     let all: Vec<&Record> = columns.iter().flat_map(|(_, records)| records).collect();
     let part = |(column, records): &(&Column, Vec<Record>)| {

@@ -81,7 +81,9 @@ fn no_text_gets_out_of_its_place() {
     let mut run = matrices::run(40);
     for record in &mut run.records {
         let texts = [&mut record.claim, &mut record.reason, &mut record.note, &mut record.mend];
-        texts.into_iter().for_each(|text| HOSTILE.clone_into(text));
+        for text in texts {
+            HOSTILE.clone_into(text);
+        }
         record.sources = vec![HOSTILE.to_owned()];
         HOSTILE.clone_into(&mut record.evidence.output);
         record.evidence.kernel_log = vec![HOSTILE.to_owned()];
@@ -131,11 +133,10 @@ fn servers_are_rows() {
     let data = data(&page);
     let again = |row: usize| data["rows"][row]["server"].as_str().unwrap().to_owned();
     assert_eq!(data["columns"][0]["again"], "ioconform server");
-    assert_eq!([again(0), again(10), again(20)], [
-        "--dialect http -- ./a {addr}",
-        "--preset nginx",
-        "--model reuseport"
-    ]);
+    assert_eq!(
+        [again(0), again(10), again(20)],
+        ["--dialect http -- ./a {addr}", "--preset nginx", "--model reuseport"]
+    );
     let nothing = Matrix::new("0.1.0", run.started);
     assert!(Format::Html.render_matrix(&nothing).contains("0 behaviours on 0 systems"));
 }

@@ -3,7 +3,6 @@
 mod browser;
 mod html;
 mod matrices;
-#[path = "../sample.rs"]
 mod sample;
 mod strategies;
 
@@ -139,7 +138,9 @@ fn level(
             number += 1;
             prop_assert!(is_result(line, number), "{}", line);
             match subtest.take() {
-                Some(name) => prop_assert!(line.ends_with(&format!(" {number} {name}")), "{}", line),
+                Some(name) => {
+                    prop_assert!(line.ends_with(&format!(" {number} {name}")), "{}", line);
+                }
                 None => leaves += 1,
             }
         }
@@ -175,9 +176,7 @@ fn strict_junit(text: &str) -> Result<usize, TestCaseError> {
         let name = element.name().as_ref().to_owned();
         let allowed: &[&str] = match name.as_str() {
             "testsuites" => &["name", "tests", "failures", "errors", "time"],
-            "testsuite" => {
-                &["name", "tests", "failures", "errors", "skipped", "time", "timestamp"]
-            }
+            "testsuite" => &["name", "tests", "failures", "errors", "skipped", "time", "timestamp"],
             "testcase" => &["name", "classname", "time"],
             "failure" | "error" => &["type", "message"],
             "skipped" => &["message"],
@@ -187,8 +186,7 @@ fn strict_junit(text: &str) -> Result<usize, TestCaseError> {
         };
         cases += usize::from(name == "testcase");
         for attribute in element.attributes() {
-            let attribute =
-                attribute.map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let attribute = attribute.map_err(|error| TestCaseError::fail(error.to_string()))?;
             let key = attribute.key.as_ref().to_owned();
             prop_assert!(allowed.contains(&key.as_str()), "{} has {}", name, key);
         }

@@ -18,14 +18,17 @@ pub(crate) fn run(cases: usize) -> Run {
     let record = |at: usize| {
         let area = ["accept", "epoll", "herd", "poll", "uring"][at * 5 / cases];
         let id = format!("{area}.topic_{:02}.a_behaviour_with_a_name_of_its_own_{at:03}", at / 10);
-        let claim = format!("Behaviour {at} is what the page says of it, whatever the order of events.");
+        let claim =
+            format!("Behaviour {at} is what the page says of it, whatever the order of events.");
         let (verdict, strength) = match at % 40 {
             39 => (Verdict::Deviates, Strength::Folklore),
             _ => (Verdict::Conforms, Strength::Documented),
         };
         let mut record = Record::bare(id, claim, strength, verdict, "");
-        record.sources =
-            vec!["epoll(7), Level-triggered and edge-triggered".to_owned(), format!("notes S{:02}", at % 50)];
+        record.sources = vec![
+            "epoll(7), Level-triggered and edge-triggered".to_owned(),
+            format!("notes S{:02}", at % 50),
+        ];
         record.micros = 1234;
         let check = |number: usize| Check {
             holds: verdict == Verdict::Conforms || number > 0,
@@ -41,7 +44,7 @@ pub(crate) fn run(cases: usize) -> Run {
             settled: Some("by system call".to_owned()),
             ..Evidence::default()
         };
-        if at % 4 == 0 {
+        if at.is_multiple_of(4) {
             record.evidence.measures =
                 vec![Measure { name: "wakeups per connection".to_owned(), value: 1.25 }];
         }
@@ -171,7 +174,8 @@ fn kcidb_is_told_of_every_system() {
     assert_eq!(build["misc"]["config_sha256"], matrix.columns[0].platform.config_sha256);
     assert_eq!(build["misc"]["command_line"], "console=ttyS0 quiet panic=-1 oops=panic");
     assert_eq!(build["architecture"], "x86_64");
-    let panic = value["tests"].as_array().unwrap().iter().find(|test| test["log_excerpt"].is_string());
+    let panic =
+        value["tests"].as_array().unwrap().iter().find(|test| test["log_excerpt"].is_string());
     assert!(panic.is_some());
     let tests = value["tests"].as_array().unwrap();
     let survived: Vec<_> =
@@ -232,7 +236,8 @@ fn columns_stand_in_the_order_of_versions() {
     let run = run(5);
     let mut whole = sample::matrix(&run);
     whole.columns.reverse();
-    let Some(Results::Matrix(joined)) = join(vec![Results::Matrix(whole), Results::Run(run)]) else {
+    let Some(Results::Matrix(joined)) = join(vec![Results::Matrix(whole), Results::Run(run)])
+    else {
         panic!("a matrix and a run are a matrix");
     };
     let names: Vec<_> = joined.columns.iter().map(|column| &*column.name).collect();
@@ -289,7 +294,11 @@ fn kernels_that_agree_are_one_column() {
 fn the_badge_counts_systems_and_what_is_unexpected() {
     let mut matrix = sample::matrix(&run(20));
     let says = |matrix: &Matrix| Format::Badge.render_matrix(matrix);
-    assert!(says(&matrix).contains(">14 systems, 3 unexpected, 2 broken</text>"), "{}", says(&matrix));
+    assert!(
+        says(&matrix).contains(">14 systems, 3 unexpected, 2 broken</text>"),
+        "{}",
+        says(&matrix)
+    );
     matrix.columns.truncate(3);
     assert!(says(&matrix).contains(">3 kernels, 0 unexpected</text>"), "{}", says(&matrix));
 }
@@ -303,10 +312,14 @@ fn claims_are_confirmed_system_by_system() {
     record.verdict = Verdict::Deviates;
     record.expected = false;
     let text = Format::Markdown.render_matrix(&matrix);
-    let row = |claim: &str| text.lines().find(|line| line.starts_with(&format!("| {claim} "))).unwrap();
+    let row =
+        |claim: &str| text.lines().find(|line| line.starts_with(&format!("| {claim} "))).unwrap();
     assert!(row("S42").ends_with("| all 3 |"), "{}", row("S42"));
     assert!(row("S43").ends_with("| 5.10, 6.1; **not on 6.12** |"), "{}", row("S43"));
     matrix.columns.iter_mut().for_each(|column| column.run = None);
     let text = Format::Markdown.render_matrix(&matrix);
-    assert!(text.lines().any(|line| line.starts_with("| S43 ") && line.ends_with("| not yet decided |")));
+    assert!(
+        text.lines()
+            .any(|line| line.starts_with("| S43 ") && line.ends_with("| not yet decided |"))
+    );
 }

@@ -60,14 +60,8 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         text(),
         prop::collection::vec(text(), 0..2),
     )
-        .prop_map(|(checks, measures, statistics, threads, settled, output, kernel_log)| Evidence {
-            checks,
-            measures,
-            statistics,
-            settled,
-            threads,
-            output,
-            kernel_log,
+        .prop_map(|(checks, measures, statistics, threads, settled, output, kernel_log)| {
+            Evidence { checks, measures, statistics, settled, threads, output, kernel_log }
         })
 }
 
@@ -166,8 +160,11 @@ fn platform() -> impl Strategy<Value = Platform> {
 
 fn broken() -> impl Strategy<Value = Broken> {
     let how = prop::sample::select(vec![Fault::Panic, Fault::Silent, Fault::Unbootable]);
-    (how, text(), prop::collection::vec(text(), 0..3))
-        .prop_map(|(how, reason, console)| Broken { how, reason, console })
+    (how, text(), prop::collection::vec(text(), 0..3)).prop_map(|(how, reason, console)| Broken {
+        how,
+        reason,
+        console,
+    })
 }
 
 fn column() -> impl Strategy<Value = Column> {

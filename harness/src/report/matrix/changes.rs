@@ -87,9 +87,8 @@ fn flip(table: &Table, kernels: &[usize], row: &Row) -> Option<Flip> {
             _ => spans.push(Span { verdict: record.verdict, first: kernel.clone(), last: kernel }),
         }
     }
-    let why = telling.map_or("", |record| {
-        if record.note.is_empty() { &record.reason } else { &record.note }
-    });
+    let why = telling
+        .map_or("", |record| if record.note.is_empty() { &record.reason } else { &record.note });
     (spans.len() > 1).then(|| Flip {
         id: row.name.clone(),
         claim: row.record.claim.clone(),
@@ -113,7 +112,8 @@ pub(super) struct Elsewhere<'a> {
 /// The systems that differ from a plain kernel: the one of the same version, or else the newest.
 pub(super) fn elsewhere<'a>(table: &'a Table<'a>) -> Vec<Elsewhere<'a>> {
     let kernels = table.kernels();
-    let version = |at: usize| version_of(&table.columns[at]).0.map(|version| (version.0, version.1));
+    let version =
+        |at: usize| version_of(&table.columns[at]).0.map(|version| (version.0, version.1));
     let others = (0..table.columns.len()).filter(|at| !kernels.contains(at));
     let compared = others.filter_map(|at| {
         let same = kernels.iter().find(|kernel| version(**kernel) == version(at));

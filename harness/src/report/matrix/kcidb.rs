@@ -18,10 +18,10 @@ const EXCERPT: usize = 16384;
 pub(in super::super) fn render(matrix: &Matrix) -> String {
     // The same result has the same ids, and another has others.
     let digest = Sha256::digest(file::json(matrix).as_bytes());
-    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
     let (mut checkouts, mut builds, mut tests) = (Vec::new(), Vec::new(), Vec::new());
     for column in &matrix.columns {
-        let id = format!("{ORIGIN}:{digest}.{}", text(&column.name));
+        let id = format!("{ORIGIN}:{digest:016x}.{}", text(&column.name));
         checkouts.push(checkout(matrix, column, &id));
         builds.push(build(matrix, column, &id));
         let records = with_the_run_itself(column.run.as_ref(), column.broken.as_ref());
@@ -127,9 +127,10 @@ fn test(matrix: &Matrix, column: &Column, record: &Record, build: &str) -> Value
 /// What the database calls it. A belief that a case refutes is a finding and no failure; that only a
 /// recommendation is not kept is none either.
 fn status(column: &Column, record: &Record) -> &'static str {
-    let tried = column.broken.as_ref().is_none_or(|broken| {
-        !matches!(broken.how, Fault::Unbootable | Fault::Interrupted)
-    });
+    let tried = column
+        .broken
+        .as_ref()
+        .is_none_or(|broken| !matches!(broken.how, Fault::Unbootable | Fault::Interrupted));
     match record.verdict {
         Verdict::Error if record.flaky() => "FAIL",
         Verdict::Error if tried => "ERROR",
@@ -146,9 +147,10 @@ fn status(column: &Column, record: &Record) -> &'static str {
 
 /// The place of a case in the tree of all tests.
 fn path(record: &Record) -> String {
-    let target = record.target.iter().map(|name| {
-        name.replace(|c: char| !is_plain(c.to_ascii_lowercase()) && c != '-', "_")
-    });
+    let target = record
+        .target
+        .iter()
+        .map(|name| name.replace(|c: char| !is_plain(c.to_ascii_lowercase()) && c != '-', "_"));
     let parts = std::iter::once(ORIGIN.to_owned()).chain(target);
     // The run's own records stand below the same name already.
     let id = record.id.strip_prefix("ioconform.").unwrap_or(&record.id);

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::super::markdown::cell;
 use super::super::one_line;
 use super::changes::{self, Flip};
-use super::{Row, Table, alike, claims, counted, glyph, is_judged, meaning, ranges, sentence};
+use super::{Row, Table, alike, claims, counted, glyph, is_judged, meaning, sentence};
 use crate::matrix::{Column, Matrix};
 use crate::record::{Record, Verdict};
 
@@ -24,7 +24,7 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
         cell(&matrix.ioconform),
         matrix.started
     );
-    notes(&mut out, matrix);
+    notes(&mut out, matrix, &table);
     flips(&mut out, &changes::of(&table));
     elsewhere(&mut out, &table);
     areas(&mut out, &table);
@@ -60,12 +60,10 @@ pub(super) fn title(table: &Table) -> String {
 }
 
 /// What the reader should know before anything else.
-fn notes(out: &mut String, matrix: &Matrix) {
-    let of_runs = matrix.columns.iter().filter_map(|column| Some((column, column.run.as_ref()?)));
+fn notes(out: &mut String, matrix: &Matrix, table: &Table) {
     let mut notes: Vec<(String, Vec<usize>)> = Vec::new();
-    let names: Vec<&str> = matrix.columns.iter().map(|column| &*column.name).collect();
-    for (at, (column, run)) in of_runs.enumerate() {
-        let at = names.iter().position(|name| *name == column.name).unwrap_or(at);
+    for (at, column) in matrix.columns.iter().enumerate() {
+        let Some(run) = &column.run else { continue };
         let stale = run.stale_baseline.iter();
         let stale = stale.map(|entry| format!("The baseline entry `{entry}` matched nothing."));
         let early =
@@ -84,7 +82,7 @@ fn notes(out: &mut String, matrix: &Matrix) {
         let _ = writeln!(out, "> {}\n", one_line(note));
     }
     for (note, places) in notes {
-        let _ = writeln!(out, "> {}: {}\n", cell(&ranges(&names, &places)), one_line(&note));
+        let _ = writeln!(out, "> {}: {}\n", cell(&table.ranges(&places)), one_line(&note));
     }
 }
 
@@ -126,7 +124,7 @@ fn elsewhere(out: &mut String, table: &Table) {
                 if reason.is_empty() { String::new() } else { format!(": {}", short(reason)) };
             let _ = writeln!(
                 out,
-                "  - `{}` {} and not {}{reason}",
+                "  - `{}` {} ({with} {}){reason}",
                 row.name,
                 verdict(other.at),
                 verdict(other.with)
@@ -156,14 +154,13 @@ fn groups(table: &Table) -> Vec<Vec<usize>> {
 }
 
 fn areas(out: &mut String, table: &Table) {
-    let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     let groups = groups(table);
     let heads: Vec<_> = groups
         .iter()
         .map(|group| {
             let broken = table.columns[group[0]].broken.as_ref();
             let fault = broken.map_or(String::new(), |broken| format!("<br>{}", broken.how.word()));
-            format!("{}{fault}", cell(&ranges(&names, group)))
+            format!("{}{fault}", cell(&table.ranges(group)))
         })
         .collect();
     out.push_str("## Every case\n\n");
@@ -205,7 +202,6 @@ fn sign(record: Option<&Record>) -> String {
 }
 
 fn told(out: &mut String, table: &Table) {
-    let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     out.push_str(
         "## The claims of the notes\n\n\
          | claim | verdict | what is true | cases | confirmed on |\n|---|---|---|---|---|\n",
@@ -214,12 +210,12 @@ fn told(out: &mut String, table: &Table) {
         let cases: Vec<_> = seen.rows.iter().map(|name| format!("`{name}`")).collect();
         let mut on = match (seen.confirmed.len(), seen.contradicted.len()) {
             (0, 0) => "not yet decided".to_owned(),
-            (count, _) if count == names.len() && count > 2 => format!("all {count}"),
-            _ => ranges(&names, &seen.confirmed),
+            (count, _) if count == table.columns.len() && count > 2 => format!("all {count}"),
+            _ => table.ranges(&seen.confirmed),
         };
         if !seen.contradicted.is_empty() {
             let comma = if on.is_empty() { "" } else { "; " };
-            let _ = write!(on, "{comma}**not on {}**", ranges(&names, &seen.contradicted));
+            let _ = write!(on, "{comma}**not on {}**", table.ranges(&seen.contradicted));
         }
         let claim = seen.claim;
         let _ = writeln!(
@@ -241,7 +237,7 @@ fn deviations(out: &mut String, table: &Table) {
     let notable = |record: &Record| {
         !record.expected || matches!(record.verdict, Verdict::Deviates | Verdict::Error)
     };
-    let rows: Vec<(&Row, Vec<(&Record, Vec<usize>)>)> =
+    let rows: Vec<(&Row, Outcomes)> =
         table.rows.iter().map(|row| (row, outcomes(row, notable))).collect();
     for (title, expected) in [("Unexpected", false), ("Known deviations", true)] {
         let mut title = Some(title);
@@ -274,12 +270,12 @@ fn deviations(out: &mut String, table: &Table) {
     not_judged(out, table);
 }
 
+/// What was seen of a case, each thing once, with the places of the systems that show it.
+type Outcomes<'a> = Vec<(&'a Record, Vec<usize>)>;
+
 /// The different things that were seen of a case, and where.
-pub(super) fn outcomes<'a>(
-    row: &Row<'a>,
-    keep: impl Fn(&Record) -> bool,
-) -> Vec<(&'a Record, Vec<usize>)> {
-    let mut outcomes: Vec<(&Record, Vec<usize>)> = Vec::new();
+pub(super) fn outcomes<'a>(row: &Row<'a>, keep: impl Fn(&Record) -> bool) -> Outcomes<'a> {
+    let mut outcomes = Outcomes::new();
     for (at, record) in row.cells.iter().enumerate() {
         let Some(record) = record.filter(|record| keep(record)) else { continue };
         let same = |known: &Record| {
@@ -301,11 +297,10 @@ fn seen(record: &Record) -> Option<(&str, &str)> {
 }
 
 fn outcome(out: &mut String, table: &Table, record: &Record, places: &[usize]) {
-    let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     let _ = writeln!(
         out,
         "  - {}: {}: {}",
-        one_line(&ranges(&names, places)),
+        one_line(&table.ranges(places)),
         record.verdict,
         short(&record.reason)
     );
@@ -328,15 +323,15 @@ fn outcome(out: &mut String, table: &Table, record: &Record, places: &[usize]) {
 
 /// Why some cases say nothing, each reason once.
 fn not_judged(out: &mut String, table: &Table) {
-    let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
-    let mut reasons: BTreeMap<(Verdict, &str), (Vec<&str>, Vec<usize>)> = BTreeMap::new();
+    /// The cases, and the places of the systems.
+    type Silent<'a> = (Vec<&'a str>, Vec<usize>);
+    let mut reasons: BTreeMap<(Verdict, &str), Silent> = BTreeMap::new();
     for row in &table.rows {
         for (at, record) in row.cells.iter().enumerate() {
             let Some(record) = record else { continue };
             let silent = !is_judged(record.verdict) || record.verdict == Verdict::Unsupported;
             if silent && record.expected {
-                let (cases, places) =
-                    reasons.entry((record.verdict, &record.reason)).or_default();
+                let (cases, places) = reasons.entry((record.verdict, &record.reason)).or_default();
                 if cases.last() != Some(&&*row.name) {
                     cases.push(&row.name);
                 }
@@ -355,7 +350,7 @@ fn not_judged(out: &mut String, table: &Table) {
         let _ = writeln!(
             out,
             "- {verdict} on {}: {} ({})",
-            one_line(&ranges(&names, &places)),
+            one_line(&table.ranges(&places)),
             one_line(reason),
             cases.join(", ")
         );

@@ -64,10 +64,35 @@ impl<'a> Table<'a> {
         (0..self.columns.len()).filter(|at| is_plain(&self.columns[*at])).collect()
     }
 
+    /// `6.1, 6.12–7.3`: the names of the columns at these places, of which neighbours of one kind
+    /// become a range.
+    fn ranges(&self, places: &[usize]) -> String {
+        let kind = |at: usize| self.columns[at].platform.kind;
+        let mut spans: Vec<(usize, usize)> = Vec::new();
+        for &place in places {
+            match spans.last_mut() {
+                Some((_, last)) if *last + 1 == place && kind(*last) == kind(place) => {
+                    *last = place;
+                }
+                _ => spans.push((place, place)),
+            }
+        }
+        let name = |at: usize| &self.columns[at].name;
+        let text = |&(first, last): &(usize, usize)| match last - first {
+            0 => name(first).clone(),
+            1 => format!("{}, {}", name(first), name(last)),
+            _ => format!("{}–{}", name(first), name(last)),
+        };
+        spans.iter().map(text).collect::<Vec<_>>().join(", ")
+    }
+
     /// Every record that is there, with its column.
     fn records(&self) -> impl Iterator<Item = (&'a Column, &'a Record)> {
         self.rows.iter().flat_map(|row| {
-            self.columns.iter().zip(&row.cells).filter_map(|(column, cell)| Some((column, (*cell)?)))
+            self.columns
+                .iter()
+                .zip(&row.cells)
+                .filter_map(|(column, cell)| Some((column, (*cell)?)))
         })
     }
 
@@ -126,23 +151,6 @@ fn alike(a: Option<&Record>, b: Option<&Record>) -> bool {
     a.map(face) == b.map(face)
 }
 
-/// `6.1, 6.12–7.3` of names at these places: neighbours become a range.
-fn ranges(names: &[&str], places: &[usize]) -> String {
-    let mut spans: Vec<(usize, usize)> = Vec::new();
-    for &place in places {
-        match spans.last_mut() {
-            Some((_, last)) if *last + 1 == place => *last = place,
-            _ => spans.push((place, place)),
-        }
-    }
-    let text = |&(first, last): &(usize, usize)| match last - first {
-        0 => names[first].to_owned(),
-        1 => format!("{}, {}", names[first], names[last]),
-        _ => format!("{}–{}", names[first], names[last]),
-    };
-    spans.iter().map(text).collect::<Vec<_>>().join(", ")
-}
-
 /// The matrix in a sentence: what is the same everywhere, and what is not.
 fn sentence(table: &Table) -> String {
     let changed = changes::of(table).len();
@@ -171,12 +179,21 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::{Platform, PlatformKind};
 
     #[test]
     fn neighbours_become_a_range() {
-        let names = ["5.10", "6.1", "6.12", "7.3"];
-        assert_eq!(ranges(&names, &[0, 1, 2, 3]), "5.10–7.3");
-        assert_eq!(ranges(&names, &[0, 1, 3]), "5.10, 6.1, 7.3");
-        assert_eq!(ranges(&names, &[]), "");
+        let column = |(name, kind): (&str, PlatformKind)| {
+            let platform = Platform { kind, ..Platform::default() };
+            Column { name: name.to_owned(), platform, broken: None, run: None }
+        };
+        let linux = ["5.10", "6.1", "6.12", "7.3"].map(|name| (name, PlatformKind::Qemu));
+        let mut matrix = Matrix::new("", String::new());
+        matrix.columns =
+            linux.into_iter().chain([("uml", PlatformKind::Uml)]).map(column).collect();
+        let table = Table::of(&matrix);
+        assert_eq!(table.ranges(&[0, 1, 2, 3, 4]), "5.10–7.3, uml");
+        assert_eq!(table.ranges(&[0, 1, 3, 4]), "5.10, 6.1, 7.3, uml");
+        assert_eq!(table.ranges(&[]), "");
     }
 }

@@ -31,9 +31,16 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
         let name = escape(&*column.name);
         let _ = if tall {
             let (x, y) = (middle + 4, first - 6);
-            writeln!(body, "<text x=\"{x}\" y=\"{y}\" transform=\"rotate(-90 {x} {y})\">{name}</text>")
+            writeln!(
+                body,
+                "<text x=\"{x}\" y=\"{y}\" transform=\"rotate(-90 {x} {y})\">{name}</text>"
+            )
         } else {
-            writeln!(body, "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{name}</text>", first - 6)
+            writeln!(
+                body,
+                "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{name}</text>",
+                first - 6
+            )
         };
     }
     for (line, (area, rows)) in areas.iter().enumerate() {
@@ -61,8 +68,8 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
     }
     let bottom = first + areas.len() * ROW;
     let height = bottom + 42;
-    let legend = "number: cases that conform   ✗ deviate as is known   ✗* unexpected   ! not judged   \
-                  – nothing was judged";
+    let legend = "cases that conform, and the worst of the others:   ✗ deviate as is known   \
+                  ✗* unexpected   ! could not be judged";
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
          viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#1a2530\" \
@@ -93,10 +100,10 @@ impl Tile {
         let lost = count(|it| it.verdict == Verdict::Error);
         let wrong = count(|it| !it.expected && it.verdict != Verdict::Error);
         let mut text = if conforms > 0 { conforms.to_string() } else { "–".to_owned() };
-        for (count, sign) in [(known, "✗"), (wrong, "✗*"), (lost, "!")] {
-            if count > 0 {
-                text += &format!(" {count}{sign}");
-            }
+        // The worst alone: a tile is narrow.
+        let others = [(wrong, "✗*"), (lost, "!"), (known, "✗")];
+        if let Some((count, sign)) = others.iter().find(|(count, _)| *count > 0) {
+            text += &format!(" {count}{sign}");
         }
         let words = match &column.broken {
             Some(broken) if records.is_empty() => broken.how.word().to_owned(),
@@ -107,7 +114,7 @@ impl Tile {
             ),
         };
         if records.is_empty() {
-            text = if column.broken.is_some() { "!" } else { "" }.to_owned();
+            if column.broken.is_some() { "!" } else { "" }.clone_into(&mut text);
         }
         let (fill, ink) = match (wrong, lost, known, conforms) {
             _ if records.is_empty() && column.broken.is_some() => ("#fff0b0", "#5f4900"),

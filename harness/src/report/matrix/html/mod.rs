@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::changes::{self, Flip};
 use super::markdown::{outcomes, title};
-use super::{Row, Table, alike, claims, counted, glyph, is_judged, meaning, ranges, sentence};
+use super::{Row, Table, alike, claims, counted, glyph, is_judged, meaning, sentence};
 use crate::matrix::{Column, Matrix};
 use crate::record::{Record, Verdict};
 
@@ -35,7 +35,8 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
 fn page(matrix: &Matrix, table: &Table, checks: usize) -> String {
     let title = format!("I/O conformance of {}", title(table));
     let flips = changes::of(table);
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -199,10 +200,8 @@ fn is_apart(columns: &[Column], at: usize) -> bool {
 
 fn section(table: &Table, area: &str, rows: &[&Row]) -> Markup {
     let columns = table.columns;
-    let unexpected = rows
-        .iter()
-        .filter(|row| row.cells.iter().flatten().any(|record| !record.expected))
-        .count();
+    let unexpected =
+        rows.iter().filter(|row| row.cells.iter().flatten().any(|record| !record.expected)).count();
     let head = |at: usize| {
         let mut classes = Vec::new();
         if columns[at].name.len() > SHORT {
@@ -244,7 +243,6 @@ fn section(table: &Table, area: &str, rows: &[&Row]) -> Markup {
 
 fn line(table: &Table, row: &Row) -> Markup {
     let record = row.record;
-    let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     let told = outcomes(row, |record| {
         let plain = record.verdict == Verdict::Conforms && record.expected;
         !plain || !record.evidence.kernel_log.is_empty()
@@ -256,7 +254,7 @@ fn line(table: &Table, row: &Row) -> Markup {
                 p { (prose(&record.claim)) }
                 p.soft { (record.strength) ": " (record.sources.join("; ")) }
                 @if !told.is_empty() { ul { @for (record, places) in told { li {
-                    (glyph(record.verdict)) " " b { (ranges(&names, &places)) } " " (record.verdict)
+                    (glyph(record.verdict)) " " b { (table.ranges(&places)) } " " (record.verdict)
                     @if !record.expected { ", unexpectedly" }
                     @if !record.reason.is_empty() { ": " (clipped(&record.reason)) }
                     @if let Some(check) = record.failed_check() {
@@ -300,10 +298,9 @@ fn cell(table: &Table, row: &Row, at: usize) -> Markup {
 }
 
 fn told(table: &Table) -> Markup {
-    let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     let on = |places: &[usize]| match places.len() {
-        count if count == names.len() && count > 2 => format!("all {count}"),
-        _ => ranges(&names, places),
+        count if count == table.columns.len() && count > 2 => format!("all {count}"),
+        _ => table.ranges(places),
     };
     html! {
         section.text #claims {

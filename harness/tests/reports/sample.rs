@@ -6,7 +6,19 @@ use harness::record::{Check, Evidence, Record, Run, Verdict};
 
 /// The systems: 14 of them.
 pub(crate) const NAMES: [&str; 14] = [
-    "5.10", "6.1", "6.12", "6.12-rt", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3", "uml",
+    "5.10",
+    "6.1",
+    "6.12",
+    "6.12-rt",
+    "6.16",
+    "6.17",
+    "6.18",
+    "6.19",
+    "7.0",
+    "7.1",
+    "7.2",
+    "7.3",
+    "uml",
     "gvisor-systrap",
 ];
 
@@ -40,7 +52,12 @@ fn column(run: &Run, at: usize, name: &str) -> Column {
     let release = match name {
         "uml" => "6.1.176-um".to_owned(),
         "gvisor-systrap" => "4.4.0".to_owned(),
-        _ => format!("{}.{}{}-cloud-amd64", &name[..name.len().min(4)], 90 - at, &name[name.len().min(4)..]),
+        _ => format!(
+            "{}.{}{}-cloud-amd64",
+            &name[..name.len().min(4)],
+            90 - at,
+            &name[name.len().min(4)..]
+        ),
     };
     let mut run = run.clone();
     run.system.release.clone_from(&release);
@@ -91,10 +108,10 @@ fn alter(record: &mut Record, row: usize, at: usize, name: &str) {
     let linux = at < 12;
     if row == FIXED_IN_6_12 && at < 2 {
         deviate(record, "the wrong one was woken");
-        record.note = COMMIT.to_owned();
+        COMMIT.clone_into(&mut record.note);
     } else if row == SINCE_6_1 && at == 0 {
         plain(record, Verdict::Unsupported, "EINVAL: the flag is newer than this kernel");
-        record.note = "upstream has it since 5.11".to_owned();
+        "upstream has it since 5.11".clone_into(&mut record.note);
     } else if row == BROKEN_IN_7_1 && name == "7.1" {
         deviate(record, "two were woken");
         record.expected = false;
