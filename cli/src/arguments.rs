@@ -19,6 +19,7 @@ Examples:
   ioconform server -- ./my-server --listen {addr}
   ioconform explain herd.blocking              what a case claims, and how it is decided
   ioconform diff before.json now.json          what changed
+  ioconform report a.json b.json -o both.html  results side by side, as a page
 
 Exit status: 0 all as expected, 1 something unexpected, 2 usage, 3 could not judge,
 4 nothing ran, 130 interrupted.";
@@ -128,19 +129,21 @@ pub(crate) enum Command {
     },
     /// Tell what this machine can and cannot show, and the command that mends it
     Doctor,
-    /// Tell what changed between two results; exit status 1 on a regression
+    /// Tell what changed between two results, exit status 1 on a regression; or between the kernels
+    /// of one
     Diff {
-        /// The older result, as `run -o json=FILE` wrote it
+        /// The older result, as `run` or `matrix` wrote it with `-o json=FILE`
         old: PathBuf,
-        /// The newer one
-        new: PathBuf,
+        /// The newer one; without it, the kernels of the first are compared, each with the next
+        new: Option<PathBuf>,
     },
-    /// Convert results; several become one
+    /// Convert results; several become one, those of several systems a matrix
     Report {
-        /// Results, as `run -o json=FILE` wrote them
+        /// Results, as `run` or `matrix` wrote them with `-o json=FILE`
         #[arg(required = true, value_name = "RESULT.json")]
         results: Vec<PathBuf>,
-        /// What to write: FORMAT=PATH (json, md, ktap, junit), or a PATH whose ending tells
+        /// What to write: FORMAT=PATH (json, md, html, svg, badge, ktap, junit, kcidb), or a PATH whose
+        /// ending tells; `-` is stdout
         #[arg(short, long, required = true, value_name = "FORMAT=PATH")]
         output: Vec<Output>,
     },
@@ -423,8 +426,8 @@ pub(crate) struct Execution {
     /// Add what was unexpected to the baseline file, to be reviewed
     #[arg(long, requires = "baseline")]
     pub(crate) bless: bool,
-    /// Write a report: FORMAT=PATH (json, md, ktap, junit), or a PATH whose ending tells; `-` is
-    /// stdout (repeatable)
+    /// Write a report: FORMAT=PATH (json, md, html, svg, badge, ktap, junit, kcidb), or a PATH whose
+    /// ending tells; `-` is stdout (repeatable)
     #[arg(short, long, value_name = "FORMAT=PATH")]
     pub(crate) output: Vec<Output>,
     /// How to show progress

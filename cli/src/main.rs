@@ -80,7 +80,7 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
         Command::List(arguments) => show::list(arguments, screen),
         Command::Explain { id } => show::explain(id, screen),
         Command::Doctor => Ok(show::doctor(screen)),
-        Command::Diff { old, new } => show::diff(old, new, screen),
+        Command::Diff { old, new } => show::diff(old, new.as_deref(), screen),
         Command::Report { results, output } => show::report(results, output, screen),
         Command::Matrix(arguments) => matrix::matrix(arguments, screen),
         Command::Vm(arguments) => vm::vm(arguments),

@@ -6,8 +6,9 @@ use anstyle::{AnsiColor, Reset, Style};
 use clap::CommandFactory as _;
 use harness::case::Case;
 use harness::filter::Pattern;
+use harness::matrix::{Column, Matrix};
 use harness::record::Verdict;
-use harness::report;
+use harness::report::{self, Results};
 use harness::suggest::did_you_mean;
 
 use crate::arguments::{Cli, List};
@@ -136,13 +137,32 @@ pub(crate) fn doctor(screen: &Screen) -> u8 {
     0
 }
 
-pub(crate) fn diff(old: &Path, new: &Path, screen: &Screen) -> Result<u8, Failure> {
-    let (old, new) =
-        (report::read(old).map_err(Failure::usage)?, report::read(new).map_err(Failure::usage)?);
-    let changes = report::diff(&old, &new);
-    let word = |verdict: Option<Verdict>| match verdict {
-        Some(verdict) => format!("{}{verdict}{Reset}", color(verdict, true)),
-        None => "absent".to_owned(),
+pub(crate) fn diff(old: &Path, new: Option<&Path>, screen: &Screen) -> Result<u8, Failure> {
+    let before = report::read(old).map_err(Failure::usage)?;
+    let Some(new) = new else {
+        let Results::Matrix(matrix) = before else {
+            return Err(Failure::usage(anyhow::anyhow!(
+                "{0} is of one kernel, and differs from nothing; compare it with another result: \
+                 ioconform diff {0} NEW.json",
+                old.display()
+            )));
+        };
+        across(&matrix, screen);
+        return Ok(0);
+    };
+    let after = report::read(new).map_err(Failure::usage)?;
+    let (changes, from, to, cases) = match (before, after) {
+        (Results::Run(old), Results::Run(new)) => (
+            report::diff(&old, &new),
+            old.system.release,
+            new.system.release,
+            old.records.len().max(new.records.len()),
+        ),
+        (before, after) => {
+            let (old, new) = (before.into_matrix(), after.into_matrix());
+            let cases = cases_in_common(&old, &new)?;
+            (report::diff_matrices(&old, &new), old.started, new.started, cases)
+        }
     };
     for change in &changes {
         let regression = if change.regression {
@@ -161,13 +181,54 @@ pub(crate) fn diff(old: &Path, new: &Path, screen: &Screen) -> Result<u8, Failur
     }
     let regressions = changes.iter().filter(|change| change.regression).count();
     screen.line(&format!(
-        "{} -> {}: {} of {} cases differ, {regressions} for the worse",
-        old.system.release,
-        new.system.release,
+        "{from} -> {to}: {} of {cases} cases differ, {regressions} for the worse",
         changes.len(),
-        old.records.len().max(new.records.len())
     ));
     Ok(u8::from(regressions > 0))
+}
+
+fn word(verdict: Option<Verdict>) -> String {
+    match verdict {
+        Some(verdict) => format!("{}{verdict}{Reset}", color(verdict, true)),
+        None => "absent".to_owned(),
+    }
+}
+
+/// How many records the new matrix has of systems that are in both.
+fn cases_in_common(old: &Matrix, new: &Matrix) -> Result<usize, Failure> {
+    let is_old = |column: &&Column| old.columns.iter().any(|other| other.name == column.name);
+    let common: Vec<_> = new.columns.iter().filter(is_old).collect();
+    if common.is_empty() {
+        let names = |matrix: &Matrix| {
+            matrix.columns.iter().map(|column| &*column.name).collect::<Vec<_>>().join(", ")
+        };
+        return Err(Failure::usage(anyhow::anyhow!(
+            "these results have no system in common: one is of {}, the other of {}; see both side by \
+             side with: ioconform report OLD.json NEW.json -o both.html",
+            names(old),
+            names(new)
+        )));
+    }
+    Ok(common.iter().filter_map(|column| column.run.as_ref()).map(|run| run.records.len()).sum())
+}
+
+/// What changed from one kernel of a matrix to the next.
+fn across(matrix: &Matrix, screen: &Screen) {
+    let flips = report::flips(matrix);
+    for flip in &flips {
+        let unexpected = if flip.expected {
+            String::new()
+        } else {
+            format!("{}unexpected{Reset} ", paint(AnsiColor::Red))
+        };
+        let why = if flip.why.is_empty() { String::new() } else { format!(" ({})", flip.why) };
+        screen.line(&format!("{unexpected}{}: {}{why}", flip.id, flip.story()));
+    }
+    screen.line(&format!(
+        "{} of {} cases change between kernels",
+        flips.len(),
+        matrix.rows().len()
+    ));
 }
 
 pub(crate) fn report(
@@ -179,23 +240,16 @@ pub(crate) fn report(
     if outputs.iter().any(Output::is_stdout) {
         screen.leave_stdout();
     }
-    let runs = results
+    let parts = results
         .iter()
         .map(|path| report::read(path))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::usage)?;
-    if let Some(other) = runs.iter().find(|run| run.system.release != runs[0].system.release) {
-        return Err(Failure::usage(anyhow::anyhow!(
-            "these results are of different kernels ({} and {}); compare them with: ioconform diff",
-            runs[0].system.release,
-            other.system.release
-        )));
-    }
-    let Some(whole) = report::merge(runs) else {
+    let Some(whole) = report::join(parts) else {
         return Ok(4);
     };
     for output in outputs {
-        output.write(&output.format.render(&whole))?;
+        output.write(&whole.render(output.format))?;
     }
     Ok(0)
 }

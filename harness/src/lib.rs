@@ -8,6 +8,7 @@
 pub mod baseline;
 pub mod case;
 pub mod catalogue;
+pub mod claims;
 pub mod dialect;
 pub mod doctor;
 pub mod events;

@@ -18,7 +18,7 @@ pub struct Matrix {
     pub ioconform: String,
     /// When the matrix began, RFC 3339, UTC, whole seconds.
     pub started: String,
-    /// How long it took, in milliseconds; of several parts, all of them together.
+    /// How long it took, in milliseconds; of several parts, the longest: they run side by side.
     pub millis: u64,
     /// Whether a signal ended it.
     pub interrupted: bool,

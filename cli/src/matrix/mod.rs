@@ -117,7 +117,7 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
     };
     progress::summarize(&matrix, arguments.quiet, screen);
     for output in &arguments.output {
-        output.write(&serde_json::to_string(&matrix)?)?;
+        output.write(&output.format.render_matrix(&matrix))?;
     }
     Ok(matrix.exit_code())
 }

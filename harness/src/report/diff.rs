@@ -1,13 +1,15 @@
-//! What changed between two runs.
+//! What changed between two runs, or two matrices.
 
 use std::collections::BTreeMap;
 
+use crate::matrix::{Column, Matrix};
 use crate::record::{Record, Run, Verdict};
 
 /// A case whose outcome is not the same in both runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The case, behind the name of the server if one was judged.
+    /// The case, behind the name of the server if one was judged; in a matrix, behind `@` the
+    /// system too.
     pub id: String,
     /// Its verdict in the old run; `None` if it was not there.
     pub old: Option<Verdict>,
@@ -42,6 +44,38 @@ pub fn diff(old: &Run, new: &Run) -> Vec<Change> {
         })
     };
     pairs.iter().filter_map(change).collect()
+}
+
+/// The cases that differ, system by system, of those that stand in both. A system that broke, or is
+/// mended, is a change itself.
+pub fn diff_matrices(old: &Matrix, new: &Matrix) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for before in &old.columns {
+        let Some(after) = new.columns.iter().find(|column| column.name == before.name) else {
+            continue;
+        };
+        let fate = |column: &Column| column.broken.as_ref().map(|broken| broken.how);
+        if fate(before) != fate(after) {
+            let verdict = |column| fate(column).map_or(Verdict::Conforms, |_| Verdict::Error);
+            changes.push(Change {
+                id: format!("system@{}", after.name),
+                old: Some(verdict(before)),
+                new: Some(verdict(after)),
+                regression: after.broken.is_some(),
+                reason: after.broken.as_ref().map_or_else(String::new, |broken| {
+                    format!("{}: {}", broken.how.word(), broken.reason)
+                }),
+            });
+        }
+        if let (Some(old), Some(new)) = (&before.run, &after.run) {
+            changes.extend(
+                diff(old, new)
+                    .into_iter()
+                    .map(|change| Change { id: format!("{}@{}", change.id, after.name), ..change }),
+            );
+        }
+    }
+    changes
 }
 
 /// A case that is new is worse than nothing if it shows a deviation or an error; one that is gone

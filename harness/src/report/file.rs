@@ -1,11 +1,13 @@
-//! Runs as files.
+//! Results as files.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::record::{Judged, Run, SCHEMA};
+use serde::Serialize;
+
+use super::Results;
+use crate::record::SCHEMA;
 
 /// Why a file is no result.
 #[derive(Debug, thiserror::Error)]
@@ -26,64 +28,30 @@ pub enum ReadError {
     },
 }
 
-/// Reads what `-o json=PATH` wrote.
-pub fn read(path: &Path) -> Result<Run, ReadError> {
+/// Reads what `-o json=PATH` wrote: a matrix if it has columns, else a run.
+pub fn read(path: &Path) -> Result<Results, ReadError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| ReadError::Read(path.to_owned(), error))?;
     parse(path, &text)
 }
 
-fn parse(path: &Path, text: &str) -> Result<Run, ReadError> {
+fn parse(path: &Path, text: &str) -> Result<Results, ReadError> {
     let wrong = |error| ReadError::Parse(path.to_owned(), error);
     let value: serde_json::Value = serde_json::from_str(text).map_err(wrong)?;
     let schema = value.get("schema").and_then(serde_json::Value::as_u64).unwrap_or(0);
     if schema > u64::from(SCHEMA) {
         return Err(ReadError::Schema { path: path.to_owned(), found: schema });
     }
-    serde_json::from_value(value).map_err(wrong)
-}
-
-/// One run of the parts of one: the records of all, the frame of the first. Of a case, and
-/// server, that stands in several parts, the last record counts.
-pub fn merge(parts: Vec<Run>) -> Option<Run> {
-    let mut records = BTreeMap::new();
-    let mut parts = parts.into_iter();
-    let mut whole = parts.next()?;
-    let mut targets: Vec<Judged> = Vec::new();
-    let mut add = |records: &mut BTreeMap<_, _>, run: &mut Run| {
-        for target in run.targets.drain(..) {
-            if !targets.iter().any(|known| known.name == target.name) {
-                targets.push(target);
-            }
-        }
-        records.extend(run.records.drain(..).map(|record| {
-            // Of one id, in the order of the targets; a part may have targets of its own.
-            let place =
-                targets.iter().position(|target| Some(&target.name) == record.target.as_ref());
-            ((record.id.clone(), place), record)
-        }));
-    };
-    add(&mut records, &mut whole);
-    for mut part in parts {
-        add(&mut records, &mut part);
-        whole.millis += part.millis;
-        whole.complete &= part.complete;
-        whole.interrupted |= part.interrupted;
-        for note in part.notes {
-            if !whole.notes.contains(&note) {
-                whole.notes.push(note);
-            }
-        }
-        whole.stale_baseline.retain(|entry| part.stale_baseline.contains(entry));
+    match value.get("columns") {
+        Some(_) => serde_json::from_value(value).map(Results::Matrix),
+        None => serde_json::from_value(value).map(Results::Run),
     }
-    whole.records = records.into_values().collect();
-    whole.targets = targets;
-    Some(whole)
+    .map_err(wrong)
 }
 
-/// The run as JSON, two blanks deep, with a line end.
-pub(super) fn json(run: &Run) -> String {
-    let mut text = serde_json::to_string_pretty(run).unwrap_or_default();
+/// A result as JSON, two blanks deep, with a line end.
+pub(super) fn json(result: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(result).unwrap_or_default();
     text.push('\n');
     text
 }

@@ -6,19 +6,44 @@ use std::fmt::Write as _;
 use quick_xml::escape::escape;
 
 use super::{by_topic, one_line, with_the_run_itself};
+use crate::matrix::{Column, Matrix};
 use crate::record::{Record, Run, Verdict};
 
 pub(super) fn render(run: &Run) -> String {
-    let records = with_the_run_itself(run);
+    let records = with_the_run_itself(Some(run), None);
     let all: Vec<&Record> = records.iter().collect();
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(
-        out,
-        "<testsuites name=\"ioconform\" {} time=\"{}\">",
-        counts(&all),
-        seconds(&all)
-    );
-    for (topic, records) in by_topic(&records) {
+    document(&all, &suites("", &run.started, Some(run), &records))
+}
+
+/// The suites of all systems, each behind the name of its own.
+pub(super) fn render_matrix(matrix: &Matrix) -> String {
+    let columns: Vec<_> = matrix
+        .columns
+        .iter()
+        .map(|column| (column, with_the_run_itself(column.run.as_ref(), column.broken.as_ref())))
+        .collect();
+    let all: Vec<&Record> = columns.iter().flat_map(|(_, records)| records).collect();
+    let part = |(column, records): &(&Column, Vec<Record>)| {
+        let started = column.run.as_ref().map_or(&matrix.started, |run| &run.started);
+        suites(&format!("{}/", column.name), started, column.run.as_ref(), records)
+    };
+    document(&all, &columns.iter().map(part).collect::<String>())
+}
+
+fn document(all: &[&Record], suites: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <testsuites name=\"ioconform\" {} time=\"{}\">\n{suites}</testsuites>\n",
+        counts(all),
+        seconds(all)
+    )
+}
+
+/// A suite a topic, with `prefix` before its name.
+fn suites(prefix: &str, started: &str, run: Option<&Run>, records: &[Record]) -> String {
+    let mut out = String::new();
+    for (topic, records) in by_topic(records) {
+        let topic = format!("{prefix}{topic}");
         let skipped = records.iter().filter(|record| is_skip(record)).count();
         let _ = writeln!(
             out,
@@ -26,10 +51,14 @@ pub(super) fn render(run: &Run) -> String {
             text(&topic),
             counts(&records),
             seconds(&records),
-            escape(run.started.trim_end_matches('Z'))
+            escape(started.trim_end_matches('Z'))
         );
         out.push_str("    <properties>\n");
-        for (name, value) in [("kernel", &run.system.release), ("machine", &run.system.machine)] {
+        let system = run.map(|run| &run.system);
+        for (name, value) in [
+            ("kernel", system.map_or("", |system| &system.release)),
+            ("machine", system.map_or("", |system| &system.machine)),
+        ] {
             let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", text(value));
         }
         out.push_str("    </properties>\n");
@@ -38,7 +67,6 @@ pub(super) fn render(run: &Run) -> String {
         }
         out.push_str("  </testsuite>\n");
     }
-    out.push_str("</testsuites>\n");
     out
 }
 
@@ -67,8 +95,11 @@ fn test_case(out: &mut String, topic: &str, record: &Record) {
     } else if is_skip(record) {
         let _ = write!(out, "<skipped message=\"{message}\">{message}</skipped>");
     }
-    if !record.evidence.output.is_empty() {
-        let _ = write!(out, "<system-out>{}</system-out>", text(&record.evidence.output));
+    let log = record.evidence.kernel_log.join("\n");
+    for (element, more) in [("system-out", &record.evidence.output), ("system-err", &log)] {
+        if !more.is_empty() {
+            let _ = write!(out, "<{element}>{}</{element}>", text(more));
+        }
     }
     out.push_str("</testcase>\n");
 }

@@ -1,15 +1,36 @@
 //! KTAP version 1 (`Documentation/dev-tools/ktap.rst`), as `kunit_parser.py` reads it: a subtest
-//! for each topic, `SKIP` as the only directive that it honours, and no `#` in a name.
+//! for each topic (of a matrix, within one for each system), `SKIP` as the only directive that it honours, and no `#` in a name.
 
 use std::fmt::Write as _;
 
 use super::{by_topic, one_line, with_the_run_itself};
+use crate::matrix::Matrix;
 use crate::record::{Record, Run, Verdict};
 
 pub(super) fn render(run: &Run) -> String {
-    let records = with_the_run_itself(run);
-    let topics = by_topic(&records);
-    let mut out = format!("KTAP version 1\n1..{}\n", topics.len());
+    format!("KTAP version 1\n{}", plan(&with_the_run_itself(Some(run), None)))
+}
+
+/// A subtest a system, with those of its topics in it.
+pub(super) fn render_matrix(matrix: &Matrix) -> String {
+    let mut out = format!("KTAP version 1\n1..{}\n", matrix.columns.len());
+    for (number, column) in matrix.columns.iter().enumerate() {
+        let name = one_line(&column.name).replace('#', "no. ");
+        let records = with_the_run_itself(column.run.as_ref(), column.broken.as_ref());
+        let _ = writeln!(out, "  KTAP version 1\n  # Subtest: {name}");
+        for line in plan(&records).lines() {
+            let _ = writeln!(out, "  {line}");
+        }
+        let all = records.iter().all(|record| record.expected);
+        let _ = writeln!(out, "{} {} {name}", ok(all), number + 1);
+    }
+    out
+}
+
+/// The number of topics, and a subtest for each.
+fn plan(records: &[Record]) -> String {
+    let topics = by_topic(records);
+    let mut out = format!("1..{}\n", topics.len());
     for (number, (topic, records)) in topics.iter().enumerate() {
         let topic = topic.replace('#', "no. ");
         let _ = writeln!(out, "  KTAP version 1\n  # Subtest: {topic}\n  1..{}", records.len());

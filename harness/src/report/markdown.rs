@@ -231,6 +231,6 @@ fn number(value: f64) -> String {
 }
 
 /// A text that stays within its cell of a table.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     one_line(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
 }

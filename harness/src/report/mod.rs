@@ -1,69 +1,100 @@
-//! What a reader sees, made from a [`Run`] and from nothing else: the same run gives the same
-//! bytes.
+//! What a reader sees, made from a [`Run`] or a [`Matrix`] and from nothing else: the same result
+//! gives the same bytes.
 
 mod diff;
 mod file;
+mod join;
 mod junit;
 mod ktap;
 mod markdown;
+mod matrix;
 
-pub use diff::{Change, diff};
-pub use file::{ReadError, merge, read, write};
+pub use diff::{Change, diff, diff_matrices};
+pub use file::{ReadError, read, write};
+pub use join::{Results, join, merge};
+pub use matrix::changes::{Flip, Span, flips};
 
 use crate::case::Strength;
+use crate::matrix::{Broken, Matrix};
 use crate::record::{Record, Run, Verdict};
 
 /// A format of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// The run itself, as `docs/result-schema.json` describes it.
+    /// The result itself, as `docs/result-schema.json` or `docs/matrix-schema.json` describes it.
     Json,
     /// A page for people.
     Markdown,
+    /// A page for people, to look into: one file that needs nothing else.
+    Html,
+    /// A picture of areas and systems.
+    Svg,
+    /// A picture of one line.
+    Badge,
     /// Kernel TAP version 1.
     Ktap,
     /// `JUnit` XML, the subset that `junit-10.xsd` accepts.
     Junit,
+    /// What KernelCI's database takes: KCIDB 5.3.
+    Kcidb,
 }
 
 impl Format {
     /// Every format, with its name and the file endings that imply it.
-    pub const ALL: [(Format, &'static str, &'static [&'static str]); 4] = [
+    pub const ALL: [(Format, &'static str, &'static [&'static str]); 8] = [
         (Format::Json, "json", &["json"]),
         (Format::Markdown, "md", &["md", "markdown"]),
+        (Format::Html, "html", &["html", "htm"]),
+        (Format::Svg, "svg", &["svg"]),
+        (Format::Badge, "badge", &[]),
         (Format::Ktap, "ktap", &["ktap", "tap"]),
         (Format::Junit, "junit", &["xml"]),
+        (Format::Kcidb, "kcidb", &[]),
     ];
 
-    /// The format with this name.
-    pub fn named(name: &str) -> Option<Format> {
-        Format::ALL
-            .iter()
-            .find(|(_, word, endings)| *word == name || endings.contains(&name))
-            .map(|(format, ..)| *format)
-    }
-
-    /// The run in this format.
+    /// The run in this format. What is made for several systems shows it as the only one.
     pub fn render(self, run: &Run) -> String {
         match self {
             Format::Json => file::json(run),
             Format::Markdown => markdown::render(run),
             Format::Ktap => ktap::render(run),
             Format::Junit => junit::render(run),
+            Format::Html | Format::Svg | Format::Badge | Format::Kcidb => {
+                self.render_matrix(&join::of_run("this machine".to_owned(), run.clone()))
+            }
+        }
+    }
+
+    /// The matrix in this format.
+    pub fn render_matrix(self, matrix: &Matrix) -> String {
+        match self {
+            Format::Json => file::json(matrix),
+            Format::Markdown => matrix::markdown::render(matrix),
+            Format::Html => matrix::html::render(matrix),
+            Format::Svg => matrix::svg::render(matrix),
+            Format::Badge => matrix::svg::badge(matrix),
+            Format::Ktap => ktap::render_matrix(matrix),
+            Format::Junit => junit::render_matrix(matrix),
+            Format::Kcidb => matrix::kcidb::render(matrix),
         }
     }
 }
 
-/// The records, and one more for each thing that is wrong with the run as a whole: formats that
-/// know cases only must not show a part as the whole.
-fn with_the_run_itself(run: &Run) -> Vec<Record> {
-    let mut records = run.records.clone();
+/// The records, and one more for each thing that is wrong with the run, or the system, as a whole:
+/// formats that know cases only must not show a part as the whole.
+fn with_the_run_itself(run: Option<&Run>, broken: Option<&Broken>) -> Vec<Record> {
+    let mut records = run.map_or(Vec::new(), |run| run.records.clone());
     let mut add = |name: String, verdict, reason: String| {
         let (id, claim) = (format!("ioconform.run.{name}"), "The run is whole.");
         let mut record = Record::bare(id, claim, Strength::Documented, verdict, reason);
         record.expected = false;
         records.push(record);
     };
+    if let Some(broken) = broken {
+        let reason = format!("{}: {}", broken.how.word(), broken.reason);
+        add("survived".to_owned(), Verdict::Error, reason);
+    }
+    let Some(run) = run else { return records };
     if !run.complete {
         add(
             "complete".to_owned(),

@@ -1,0 +1,133 @@
+//! What is not the same on all kernels, and at which it changed.
+
+use super::super::join::version_of;
+use super::{Row, Table, is_judged};
+use crate::matrix::Matrix;
+use crate::record::{Record, Verdict};
+
+/// A behaviour that changed from one kernel to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flip {
+    /// The case, behind the name of the server if one was judged.
+    pub id: String,
+    /// Its claim.
+    pub claim: String,
+    /// How it ended, kernel by kernel; two or more.
+    pub spans: Vec<Span>,
+    /// The kernels on which it was not judged, and what it was there.
+    pub unknown: Vec<(String, Verdict)>,
+    /// What the contract or the baseline says of it, or else why it does not conform.
+    pub why: String,
+    /// Whether each verdict is what was expected of its kernel.
+    pub expected: bool,
+}
+
+/// Kernels in a row that end alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// How.
+    pub verdict: Verdict,
+    /// The first of them.
+    pub first: String,
+    /// The last.
+    pub last: String,
+}
+
+impl Flip {
+    /// The first kernel that differs from the one before it.
+    pub fn at(&self) -> &str {
+        self.spans.get(1).map_or("", |span| &span.first)
+    }
+
+    /// `deviates up to 6.1, conforms from 6.12`, and where it is not known.
+    pub fn story(&self) -> String {
+        let last = self.spans.len() - 1;
+        let part = |(at, span): (usize, &Span)| match at {
+            0 => format!("{} up to {}", span.verdict, span.last),
+            _ if at == last => format!("{} from {}", span.verdict, span.first),
+            _ if span.first == span.last => format!("{} on {}", span.verdict, span.first),
+            _ => format!("{} from {} to {}", span.verdict, span.first, span.last),
+        };
+        let mut parts: Vec<_> = self.spans.iter().enumerate().map(part).collect();
+        parts.extend(self.unknown.iter().map(|(kernel, verdict)| format!("{verdict} on {kernel}")));
+        parts.join(", ")
+    }
+}
+
+/// What changed between the kernels of a matrix, sorted by id. Only plain kernels are compared, and
+/// only verdicts that say something of the behaviour: a kernel on which a case was skipped is passed
+/// over.
+pub fn flips(matrix: &Matrix) -> Vec<Flip> {
+    of(&Table::of(matrix))
+}
+
+pub(super) fn of(table: &Table) -> Vec<Flip> {
+    let kernels = table.kernels();
+    table.rows.iter().filter_map(|row| flip(table, &kernels, row)).collect()
+}
+
+fn flip(table: &Table, kernels: &[usize], row: &Row) -> Option<Flip> {
+    let mut spans: Vec<Span> = Vec::new();
+    let mut unknown = Vec::new();
+    let mut telling: Option<&Record> = None;
+    for &at in kernels {
+        let Some(record) = row.cells[at] else { continue };
+        let kernel = table.columns[at].name.clone();
+        if !is_judged(record.verdict) {
+            unknown.push((kernel, record.verdict));
+            continue;
+        }
+        // The one that says most: a note, or else a reason.
+        let says = |record: &Record| (!record.note.is_empty(), !record.reason.is_empty());
+        if telling.is_none_or(|best| says(record) > says(best)) {
+            telling = Some(record);
+        }
+        match spans.last_mut() {
+            Some(span) if span.verdict == record.verdict => span.last = kernel,
+            _ => spans.push(Span { verdict: record.verdict, first: kernel.clone(), last: kernel }),
+        }
+    }
+    let why = telling
+        .map_or("", |record| if record.note.is_empty() { &record.reason } else { &record.note });
+    (spans.len() > 1).then(|| Flip {
+        id: row.name.clone(),
+        claim: row.record.claim.clone(),
+        why: why.to_owned(),
+        expected: kernels.iter().filter_map(|at| row.cells[*at]).all(|record| record.expected),
+        spans,
+        unknown,
+    })
+}
+
+/// How a system that is no plain kernel differs from the plain kernel that is nearest to it.
+pub(super) struct Elsewhere<'a> {
+    /// The place of its column.
+    pub(super) at: usize,
+    /// The place of the kernel that it is compared with.
+    pub(super) with: usize,
+    /// The rows whose judged verdicts are not the same.
+    pub(super) rows: Vec<&'a Row<'a>>,
+}
+
+/// The systems that differ from a plain kernel: the one of the same version, or else the newest.
+pub(super) fn elsewhere<'a>(table: &'a Table<'a>) -> Vec<Elsewhere<'a>> {
+    let kernels = table.kernels();
+    let version =
+        |at: usize| version_of(&table.columns[at]).0.map(|version| (version.0, version.1));
+    let others = (0..table.columns.len()).filter(|at| !kernels.contains(at));
+    let compared = others.filter_map(|at| {
+        let same = kernels.iter().find(|kernel| version(**kernel) == version(at));
+        let with = *same.or(kernels.last())?;
+        let differs = |row: &&Row| match (row.cells[with], row.cells[at]) {
+            (Some(plain), Some(other)) => {
+                plain.verdict != other.verdict
+                    && is_judged(plain.verdict)
+                    && is_judged(other.verdict)
+            }
+            _ => false,
+        };
+        let rows: Vec<_> = table.rows.iter().filter(differs).collect();
+        (!rows.is_empty()).then_some(Elsewhere { at, with, rows })
+    });
+    compared.collect()
+}

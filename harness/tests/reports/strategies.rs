@@ -1,0 +1,206 @@
+//! Results of any kind, for laws that hold for all of them.
+
+use std::collections::BTreeMap;
+
+use harness::case::Strength;
+use harness::matrix::{Broken, Column, Fault, Matrix, Platform, PlatformKind};
+use harness::record::{
+    Check, Evidence, Judged, Measure, Record, Run, SCHEMA, Statistic, System, Thread, Verdict,
+};
+use harness::report::Results;
+use proptest::prelude::*;
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop::sample::select(Verdict::ALL.to_vec())
+}
+
+fn strength() -> impl Strategy<Value = Strength> {
+    prop::sample::select(vec![Strength::Documented, Strength::Implementation, Strength::Folklore])
+}
+
+/// Any text, with the characters that break formats more often than by chance.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[ -~]{0,20}", ".{0,12}", "[<>&\"'|#\\\\\n\r\t\u{0}\u{b}\u{1b}`-]{0,10}"]
+}
+
+fn check() -> impl Strategy<Value = Check> {
+    (any::<bool>(), text(), text(), text(), text(), any::<u32>()).prop_map(
+        |(holds, sentence, expression, expected, observed, line)| Check {
+            holds,
+            sentence,
+            expression,
+            expected,
+            observed,
+            file: "cases/src/kernel/a.rs".to_owned(),
+            line,
+        },
+    )
+}
+
+fn evidence() -> impl Strategy<Value = Evidence> {
+    let measure = (text(), -1e9_f64..1e9).prop_map(|(name, value)| Measure { name, value });
+    let statistic = (text(), any::<u32>(), 0.0_f64..1.0).prop_map(|(name, samples, p)| Statistic {
+        name,
+        samples: samples.into(),
+        p,
+        alpha: 1e-9,
+    });
+    let thread = (text(), text()).prop_map(|(name, state)| Thread {
+        name,
+        state,
+        tid: 1,
+        ..Thread::default()
+    });
+    (
+        prop::collection::vec(check(), 0..3),
+        prop::collection::vec(measure, 0..2),
+        prop::collection::vec(statistic, 0..2),
+        prop::collection::vec(thread, 0..2),
+        prop::option::of(text()),
+        text(),
+        prop::collection::vec(text(), 0..2),
+    )
+        .prop_map(|(checks, measures, statistics, threads, settled, output, kernel_log)| {
+            Evidence { checks, measures, statistics, settled, threads, output, kernel_log }
+        })
+}
+
+prop_compose! {
+    fn record()(
+        id in "[a-z]{1,3}\\.[a-z]{1,3}\\.[a-z0-9_]{1,6}",
+        verdict in verdict(),
+        strength in strength(),
+        expected in any::<bool>(),
+        texts in (text(), text(), text(), text()),
+        evidence in evidence(),
+        flaky in any::<bool>(),
+        micros in 0_u64..10_000_000,
+        target in prop::option::of("[a-c]{1}"),
+    ) -> Record {
+        let verdicts = BTreeMap::from([(verdict, 1), (Verdict::Conforms, 2)]);
+        Record {
+            id,
+            target,
+            claim: texts.0,
+            sources: vec![texts.1],
+            strength,
+            verdict,
+            expected,
+            reason: texts.2,
+            note: texts.3,
+            mend: String::new(),
+            verdicts: if flaky { verdicts } else { BTreeMap::new() },
+            evidence,
+            isolation: vec!["net".to_owned()],
+            micros,
+        }
+    }
+}
+
+fn judged(name: &str) -> Judged {
+    Judged {
+        name: name.to_owned(),
+        version: "1 | 2".to_owned(),
+        command: "a {addr}".to_owned(),
+        dialect: "http".to_owned(),
+        workers: 2,
+        reference: name == "c",
+    }
+}
+
+prop_compose! {
+    pub(crate) fn run()(
+        records in prop::collection::vec(record(), 0..6),
+        complete in any::<bool>(),
+        note in text(),
+        servers in any::<bool>(),
+    ) -> Run {
+        let mut records = records;
+        if !servers {
+            for record in &mut records {
+                record.target = None;
+            }
+        }
+        records.sort_by_key(|record| (record.id.clone(), record.target.clone()));
+        records.dedup_by_key(|record| (record.id.clone(), record.target.clone()));
+        Run {
+            schema: SCHEMA,
+            ioconform: "0.1.0".to_owned(),
+            started: "2026-01-01T00:00:00Z".to_owned(),
+            millis: 1234,
+            complete,
+            interrupted: !complete,
+            command: vec!["run".to_owned()],
+            system: System {
+                name: "Linux".to_owned(),
+                release: "6.1".to_owned(),
+                version: "#1 <SMP>".to_owned(),
+                machine: "x86_64".to_owned(),
+                cpus: 2,
+                user: 1000,
+            },
+            targets: if servers { ["a", "b", "c"].map(judged).into() } else { Vec::new() },
+            notes: vec![note],
+            stale_baseline: Vec::new(),
+            records,
+        }
+    }
+}
+
+fn platform() -> impl Strategy<Value = Platform> {
+    use PlatformKind::{Gvisor, Machine, Qemu, Uml};
+    let kind = prop::sample::select(vec![Qemu, Uml, Gvisor, Machine]);
+    (kind, text(), prop::option::of(0_u64..9000)).prop_map(|(kind, origin, boot_millis)| Platform {
+        kind,
+        origin,
+        boot_millis,
+        ..Platform::default()
+    })
+}
+
+fn broken() -> impl Strategy<Value = Broken> {
+    let how = prop::sample::select(vec![Fault::Panic, Fault::Silent, Fault::Unbootable]);
+    (how, text(), prop::collection::vec(text(), 0..3)).prop_map(|(how, reason, console)| Broken {
+        how,
+        reason,
+        console,
+    })
+}
+
+fn column() -> impl Strategy<Value = Column> {
+    let name = prop::sample::select(vec!["5.10", "6.12", "6.12-rt", "6.2", "uml", "| <b>"]);
+    (name, platform(), prop::option::of(broken()), prop::option::of(run())).prop_map(
+        |(name, platform, broken, run)| Column { name: name.to_owned(), platform, broken, run },
+    )
+}
+
+prop_compose! {
+    pub(crate) fn matrix()(
+        columns in prop::collection::vec(column(), 0..4),
+        millis in 0_u64..1000,
+        note in prop::option::of(text()),
+        interrupted in any::<bool>(),
+    ) -> Matrix {
+        let mut columns = columns;
+        columns.sort_by_key(|column| column.name.clone());
+        columns.dedup_by_key(|column| column.name.clone());
+        Matrix {
+            millis,
+            interrupted,
+            command: vec!["matrix".to_owned()],
+            notes: note.into_iter().collect(),
+            columns,
+            ..Matrix::new("0.1.0", "2026-01-01T00:00:00Z".to_owned())
+        }
+    }
+}
+
+/// Runs of two kernels, and matrices.
+pub(crate) fn results() -> impl Strategy<Value = Results> {
+    let release = prop::sample::select(vec!["6.1", "6.12"]);
+    let run = (run(), release).prop_map(|(mut run, release)| {
+        release.clone_into(&mut run.system.release);
+        Results::Run(run)
+    });
+    prop_oneof![run, matrix().prop_map(Results::Matrix)]
+}
