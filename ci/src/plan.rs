@@ -60,7 +60,7 @@ pub struct Plan<'a> {
 impl Plan<'_> {
     /// Judges them; each column is handed to `done` as soon as there is one. The columns come in no
     /// order.
-    pub fn run(&self, watcher: &dyn Watcher, done: &(dyn Fn(&Column) + Sync)) -> Vec<Column> {
+    pub fn run(&self, watcher: &dyn Watcher, done: &(dyn Fn(&mut Column) + Sync)) -> Vec<Column> {
         let queue = Mutex::new(self.systems.iter().collect::<VecDeque<_>>());
         let columns = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
@@ -69,8 +69,8 @@ impl Plan<'_> {
                     loop {
                         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                         let Some(system) = next else { return };
-                        let column = self.judge(system, watcher);
-                        done(&column);
+                        let mut column = self.judge(system, watcher);
+                        done(&mut column);
                         columns.lock().unwrap_or_else(PoisonError::into_inner).push(column);
                     }
                 });

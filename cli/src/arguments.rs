@@ -312,6 +312,9 @@ pub(crate) struct Matrix {
     /// Keep what was judged before with the same program, cases and kernel
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Known deviations of some systems, each with a reason
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) baseline: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) guest: Guest,
     /// Write a report: FORMAT=PATH, or a PATH whose ending tells; `-` is stdout (repeatable)

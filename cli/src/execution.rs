@@ -165,13 +165,18 @@ fn events(arguments: &Execution) -> anyhow::Result<Option<Writer<File, File>>> {
     Ok(arguments.events.as_deref().map(open).transpose()?.map(|events| Writer::new(events, log)))
 }
 
+/// Known deviations of cases of the catalogue.
+pub(crate) fn baseline(path: &Path) -> Result<Baseline, Failure> {
+    let ids: Vec<_> = cases::catalogue().iter().map(|case| case.id).collect();
+    Baseline::read(path, &ids).map_err(Failure::usage)
+}
+
 fn judge(arguments: &Execution) -> Result<Judge, Failure> {
     let mut judge = Judge::here();
     if let Some(path) = &arguments.baseline
         && (path.exists() || !arguments.bless)
     {
-        let ids: Vec<_> = cases::catalogue().iter().map(|case| case.id).collect();
-        judge.baseline = Some(Baseline::read(path, &ids).map_err(Failure::usage)?);
+        judge.baseline = Some(baseline(path)?);
     }
     Ok(judge)
 }

@@ -6,6 +6,7 @@
 //! verdicts = ["deviates"]         # what is accepted
 //! when = "5.10..6.1"              # kernels; either side may be empty; optional
 //! target = "nginx"                # a server, or a glob for servers; optional
+//! system = "gvisor-*"             # a column of a matrix, or a glob for columns; optional
 //! reason = "our 5.10 lacks the fix, ticket 1234"
 //! ```
 
@@ -16,6 +17,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Version;
+use crate::matrix::Column;
 use crate::record::{Record, Run, System, Verdict};
 
 /// The file as it is written.
@@ -36,6 +38,8 @@ struct Known {
     when: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    system: Option<String>,
     reason: String,
 }
 
@@ -83,6 +87,7 @@ struct Entry {
     known: Known,
     ids: GlobMatcher,
     targets: Option<GlobMatcher>,
+    systems: Option<GlobMatcher>,
     from: Option<Version>,
     until: Option<Version>,
     used: AtomicBool,
@@ -119,9 +124,21 @@ impl Baseline {
     /// Marks a record as expected, or as unexpectedly good, by the entries that speak of it. Of
     /// the cases that a glob matches some may conform; of one that is named, none.
     pub fn apply(&self, system: &System, record: &mut Record) {
+        self.apply_in(None, system, record);
+    }
+
+    /// The same for all records of a column of a matrix.
+    pub fn apply_to(&self, column: &mut Column) {
+        let Column { name, run: Some(run), .. } = column else { return };
+        for record in &mut run.records {
+            self.apply_in(Some(name), &run.system, record);
+        }
+    }
+
+    fn apply_in(&self, column: Option<&str>, system: &System, record: &mut Record) {
         let speaks = |entry: &&Entry| {
             entry.ids.is_match(&record.id)
-                && entry.is_about(system)
+                && entry.is_about(column, system)
                 && entry.is_about_target(record.target.as_deref())
         };
         let entries: Vec<_> = self.entries.iter().filter(speaks).collect();
@@ -141,7 +158,17 @@ impl Baseline {
 
     /// The entries for `system` that no record of the run used.
     pub fn stale(&self, system: &System) -> Vec<String> {
-        let stale = |entry: &&Entry| entry.is_about(system) && !entry.used.load(Ordering::Relaxed);
+        self.stale_in(None, system)
+    }
+
+    /// The entries that speak of a column of a matrix and that no record of any column used.
+    pub fn stale_of(&self, column: &Column) -> Vec<String> {
+        column.run.as_ref().map_or(Vec::new(), |run| self.stale_in(Some(&column.name), &run.system))
+    }
+
+    fn stale_in(&self, column: Option<&str>, system: &System) -> Vec<String> {
+        let stale =
+            |entry: &&Entry| entry.is_about(column, system) && !entry.used.load(Ordering::Relaxed);
         self.entries.iter().filter(stale).map(|entry| entry.known.case.clone()).collect()
     }
 
@@ -164,6 +191,7 @@ impl Baseline {
                 verdicts: vec![record.verdict],
                 when: String::new(),
                 target: record.target.clone(),
+                system: None,
                 reason: format!(
                     "blessed on {} {}: {}",
                     run.system.name, run.system.release, record.reason
@@ -191,6 +219,7 @@ impl Entry {
         };
         let ids_glob = glob(&known.case)?;
         let targets = known.target.as_deref().map(glob).transpose()?;
+        let systems = known.system.as_deref().map(glob).transpose()?;
         if !ids.iter().any(|id| ids_glob.is_match(id)) {
             return Err(format!(
                 "there is no such case{}",
@@ -216,7 +245,8 @@ impl Entry {
                 );
             }
         };
-        Ok(Entry { known, ids: ids_glob, targets, from, until, used: AtomicBool::new(false) })
+        let used = AtomicBool::new(false);
+        Ok(Entry { known, ids: ids_glob, targets, systems, from, until, used })
     }
 
     /// An entry without a server speaks of all of them.
@@ -227,7 +257,12 @@ impl Entry {
         }
     }
 
-    fn is_about(&self, system: &System) -> bool {
+    /// An entry that names columns of a matrix speaks of no system outside of one.
+    fn is_about(&self, column: Option<&str>, system: &System) -> bool {
+        let named = |systems: &GlobMatcher| column.is_some_and(|column| systems.is_match(column));
+        if !self.systems.as_ref().is_none_or(named) {
+            return false;
+        }
         let Ok(version) = system.release.parse::<Version>() else {
             return self.from.is_none() && self.until.is_none();
         };
@@ -280,7 +315,7 @@ mod tests {
             format!("[[known]]\ncase='poll.b'\nverdicts=['deviates']\nwhen='{when}'\nreason='r'");
         let baseline = Baseline::parse("b.toml", &text, &IDS).unwrap();
         let system = System { release: release.to_owned(), ..System::here() };
-        assert_eq!(baseline.entries[0].is_about(&system), about);
+        assert_eq!(baseline.entries[0].is_about(None, &system), about);
     }
 
     #[rstest]
@@ -301,6 +336,38 @@ mod tests {
         record.target = target.map(str::to_owned);
         baseline.apply(&System::here(), &mut record);
         assert_eq!(record.expected, accepted);
+    }
+
+    #[rstest]
+    #[case("gvisor-ptrace", true)]
+    #[case("6.12", false)]
+    fn an_entry_may_speak_of_one_column(#[case] name: &str, #[case] accepted: bool) {
+        let text = "[[known]]\ncase='poll.b'\nverdicts=['deviates']\nsystem='gvisor-*'\nreason='r'";
+        let baseline = Baseline::parse("b.toml", text, &IDS).unwrap();
+        let mut column = Column::of(name, run(vec![record("poll.b", Verdict::Deviates)]));
+        baseline.apply_to(&mut column);
+        assert_eq!(column.run.as_ref().unwrap().records[0].expected, accepted);
+        assert_eq!(baseline.stale_of(&column), [""; 0]);
+        assert_eq!(baseline.stale(&System::here()), [""; 0], "no run is a column");
+        let other = Column::of("gvisor-systrap", run(Vec::new()));
+        assert_eq!(baseline.stale_of(&other).is_empty(), accepted, "used or not");
+    }
+
+    fn run(records: Vec<Record>) -> Run {
+        Run {
+            schema: 1,
+            ioconform: String::new(),
+            started: String::new(),
+            millis: 0,
+            complete: true,
+            interrupted: false,
+            command: Vec::new(),
+            system: System::here(),
+            targets: Vec::new(),
+            notes: Vec::new(),
+            stale_baseline: Vec::new(),
+            records,
+        }
     }
 
     fn record(id: &str, verdict: Verdict) -> Record {
@@ -335,23 +402,8 @@ mod tests {
 
     #[test]
     fn what_is_blessed_is_accepted_from_then_on() {
-        let run = Run {
-            schema: 1,
-            ioconform: String::new(),
-            started: String::new(),
-            millis: 0,
-            complete: true,
-            interrupted: false,
-            command: Vec::new(),
-            system: System::here(),
-            targets: Vec::new(),
-            notes: Vec::new(),
-            stale_baseline: Vec::new(),
-            records: vec![
-                record("poll.b", Verdict::Deviates),
-                record("epoll.edge.a", Verdict::Error),
-            ],
-        };
+        let run =
+            run(vec![record("poll.b", Verdict::Deviates), record("epoll.edge.a", Verdict::Error)]);
         let (text, count) = Baseline::bless(&run);
         assert_eq!(count, 1, "an error is never accepted");
         let baseline = Baseline::parse("b.toml", &text, &IDS).unwrap();

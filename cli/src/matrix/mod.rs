@@ -4,20 +4,21 @@ mod kept;
 mod progress;
 mod systems;
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use ::matrix::accelerator::{Probe, known};
 use ::matrix::machine::Machine;
-use ::matrix::plan::{Plan, Start};
-use ::matrix::qemu::{self, Accelerator, Qemu};
+use ::matrix::plan::{Plan, Start, System};
 use ::matrix::vm::{memory_for, pack};
+use anyhow::Context as _;
 use harness::matrix::{Column, Matrix};
 
 use crate::Failure;
 use crate::arguments;
-use crate::execution::{Cancel, now};
+use crate::execution::{Cancel, baseline, now};
 use crate::outputs::Output;
 use crate::screen::Screen;
 use crate::select::{Kind, choose};
@@ -29,6 +30,7 @@ const TIMEOUT_SCALE: &str = "--timeout-scale=10";
 
 pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u8, Failure> {
     let cases = choose(&arguments.choice, Kind::Kernel).map_err(Failure::usage)?;
+    let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;
     arguments.output.iter().try_for_each(Output::check).map_err(Failure::usage)?;
     if arguments.output.iter().any(Output::is_stdout) {
         screen.leave_stdout();
@@ -37,76 +39,61 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
     let initramfs = folder.path().join("initramfs");
     pack(&initramfs, &[])?;
     let memory = memory_for(&initramfs)?;
-    let qemu = Qemu {
-        accelerator: Accelerator::Tcg,
-        cpus: arguments.guest.cpus,
-        memory,
-        append: arguments.guest.append.clone(),
-        version: qemu::version()?,
-    };
-    let mut systems = systems::systems(arguments, &qemu, folder.path(), screen)?;
+    let mut systems = systems::systems(arguments, memory, folder.path(), screen)?;
+    if cases.is_empty() || systems.is_empty() {
+        let nothing = anyhow::anyhow!("nothing to run: the filters leave nothing");
+        return Err(Failure { code: 4, error: nothing });
+    }
     let order: Vec<String> = systems.iter().map(|system| system.name.clone()).collect();
+    let kept = Kept::of(arguments, &cases)?;
+    let before = if arguments.resume { kept.take(&mut systems) } else { Vec::new() };
+    let cancel = Cancel::on_signals()?;
+    let (started, clock) = (now(), Instant::now());
+    let mut notes = Vec::new();
+    if !before.is_empty() {
+        notes.push(format!("{} of {} systems were judged before", before.len(), order.len()));
+    }
+    notes.extend(accelerate(&mut systems, folder.path(), &initramfs, cancel.reader.as_fd()));
+    // Those that take long come first, and none is left alone at the end.
     systems.sort_by_key(|system| match system.start {
         Start::Boot(_, Machine::Uml(_)) => 0,
         Start::Gvisor(..) => 1,
         _ => 2,
     });
-    if cases.is_empty() || systems.is_empty() {
-        let nothing = anyhow::anyhow!("nothing to run: the filters leave nothing");
-        return Err(Failure { code: 4, error: nothing });
-    }
-    let cancel = Cancel::on_signals()?;
-    let mut notes = Vec::new();
-    let newest = systems.iter().rev().find_map(|system| match &system.start {
-        Start::Boot(image, Machine::Qemu(_)) => Some(image.clone()),
-        _ => None,
-    });
-    if let Some(image) = newest {
-        let probe = Probe {
-            image: &image,
-            initramfs: &initramfs,
-            folder: folder.path(),
-            known: &known(),
-            cancel: Some(cancel.reader.as_fd()),
-        };
-        let (accelerator, note) = probe.ask(&qemu);
-        notes.extend(note);
-        for system in &mut systems {
-            if let Start::Boot(_, Machine::Qemu(qemu)) = &mut system.start {
-                qemu.accelerator = accelerator;
-            }
-        }
-    }
-    for system in &mut systems {
-        if let Start::Boot(_, machine) = &mut system.start {
-            machine.at_least(memory);
-        }
-    }
-    let kept = Kept::of(arguments, &cases)?;
-    let before = if arguments.resume { kept.take(&mut systems) } else { Vec::new() };
-    if !before.is_empty() {
-        notes.push(format!("{} systems were judged before", before.len()));
-    }
-    let repeat = format!("--repeat={}", arguments.repeat);
     let display = Display::new(screen, arguments, systems.len(), cases.len());
-    let (started, clock) = (now(), Instant::now());
     let plan = Plan {
         jobs: arguments.jobs.map_or_else(|| side_by_side(memory), |jobs| jobs as usize),
         systems,
         initramfs: &initramfs,
         folder: folder.path(),
         cases: &cases,
-        arguments: &[repeat],
+        arguments: &[format!("--repeat={}", arguments.repeat)],
         emulated: &[TIMEOUT_SCALE.to_owned()],
         cancel: Some(cancel.reader.as_fd()),
     };
-    let mut columns = plan.run(&display, &|column: &Column| {
+    let apply = |column: &mut Column| {
+        if let Some(baseline) = &baseline {
+            baseline.apply_to(column);
+        }
+    };
+    let mut columns = plan.run(&display, &|column: &mut Column| {
         kept.put(column);
+        apply(column);
         display.done(column);
     });
     display.close();
-    columns.extend(before);
+    columns.extend(before.into_iter().map(|mut column| {
+        apply(&mut column);
+        column
+    }));
     columns.sort_by_key(|column| order.iter().position(|name| *name == column.name));
+    // Only all cases together can tell that an entry matches nothing.
+    if let (Some(baseline), true) = (&baseline, arguments.choice.is_whole()) {
+        for column in &mut columns {
+            let stale = baseline.stale_of(column);
+            column.run.iter_mut().for_each(|run| run.stale_baseline.clone_from(&stale));
+        }
+    }
     let matrix = Matrix {
         millis: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         interrupted: cancel.happened.load(Ordering::Relaxed),
@@ -117,9 +104,34 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
     };
     progress::summarize(&matrix, arguments.quiet, screen);
     for output in &arguments.output {
-        output.write(&output.format.render_matrix(&matrix))?;
+        output
+            .write(&output.format.render_matrix(&matrix))
+            .context("the verdicts are kept; write them with the same command and --resume")?;
     }
     Ok(matrix.exit_code())
+}
+
+/// Lets virtual machines run on KVM if the newest of the kernels comes up there. Returns what there is
+/// to be noted.
+fn accelerate(
+    systems: &mut [System],
+    folder: &Path,
+    initramfs: &Path,
+    cancel: BorrowedFd,
+) -> Option<String> {
+    let (image, qemu) = systems.iter().rev().find_map(|system| match &system.start {
+        Start::Boot(image, Machine::Qemu(qemu)) => Some((image.clone(), qemu.clone())),
+        _ => None,
+    })?;
+    let cancel = Some(cancel);
+    let probe = Probe { image: &image, initramfs, folder, known: &known(), cancel };
+    let (accelerator, note) = probe.ask(&qemu);
+    for system in systems {
+        if let Start::Boot(_, Machine::Qemu(qemu)) = &mut system.start {
+            qemu.accelerator = accelerator;
+        }
+    }
+    note
 }
 
 /// How many systems fit beside each other into this machine: one a CPU, and no more than half of

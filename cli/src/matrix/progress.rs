@@ -203,6 +203,6 @@ pub(super) fn summarize(matrix: &Matrix, quiet: u8, screen: &Screen) {
         "\n{} systems, {verdicts} verdicts in {}: {style}{unexpected} unexpected, {broken} not judged to the end{Reset}{}",
         matrix.columns.len(),
         seconds(matrix.millis),
-        if matrix.interrupted { "; interrupted" } else { "" }
+        if matrix.interrupted { "; interrupted: go on with --resume" } else { "" }
     ));
 }

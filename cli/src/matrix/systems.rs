@@ -5,7 +5,7 @@ use std::path::Path;
 use ::matrix::kernels::{Entry, Error, Kernel, Store, entry, list};
 use ::matrix::machine::Machine;
 use ::matrix::plan::{Start, System};
-use ::matrix::qemu::Qemu;
+use ::matrix::qemu::{self, Accelerator, NoQemu, Qemu};
 use ::matrix::uml::Uml;
 use harness::matrix::{Platform, PlatformKind};
 
@@ -20,11 +20,11 @@ const HERE: &str = "machine";
 /// How gVisor takes over system calls: by signals, and by ptrace(2).
 const GVISOR: [&str; 2] = ["systrap", "ptrace"];
 
-/// The systems, in the order of the report; `qemu` is the machine for those that need one. What is
-/// not here is fetched.
+/// The systems, in the order of the report; guests get so much memory, in MiB. What is not here is
+/// fetched.
 pub(super) fn systems(
     arguments: &Matrix,
-    qemu: &Qemu,
+    memory: u64,
     scratch: &Path,
     screen: &Screen,
 ) -> Result<Vec<System>, Failure> {
@@ -40,6 +40,16 @@ pub(super) fn systems(
     if !missing.is_empty() {
         fetch(&missing, screen)?;
     }
+    let version = qemu::version();
+    let append = &arguments.guest.append;
+    let qemu = |version: &String| Qemu {
+        accelerator: Accelerator::Tcg,
+        cpus: arguments.guest.cpus,
+        memory,
+        append: append.clone(),
+        version: version.clone(),
+    };
+    let uml = Uml { memory, append: append.clone() };
     let mut systems = Vec::new();
     for name in names {
         if name == HERE {
@@ -48,7 +58,14 @@ pub(super) fn systems(
             continue;
         }
         match store.find(name, scratch) {
-            Ok(kernel) => systems.extend(of(kernel, qemu, &arguments.guest.append)),
+            Ok(kernel) => match kernel.kind {
+                PlatformKind::Gvisor => systems.extend(gvisor(&kernel)),
+                PlatformKind::Uml => systems.push(guest(kernel, Machine::Uml(uml.clone()))),
+                PlatformKind::Qemu | PlatformKind::Machine => {
+                    let version = version.as_ref().map_err(|_| NoQemu)?;
+                    systems.push(guest(kernel, Machine::Qemu(qemu(version))));
+                }
+            },
             Err(error @ (Error::Unknown { .. } | Error::File { .. })) => {
                 return Err(Failure::usage(error));
             }
@@ -75,33 +92,29 @@ fn missing(names: &[&str], store: &Store) -> Result<Vec<&'static Entry>, Error> 
     Ok(missing)
 }
 
-/// What a kernel is judged as: gVisor on each of its platforms, everything else once.
-fn of(kernel: Kernel, qemu: &Qemu, append: &str) -> Vec<System> {
-    let platform = Platform {
-        kind: kernel.kind,
-        origin: kernel.origin,
-        image_sha256: kernel.image_sha256,
-        config_sha256: kernel.config_sha256.unwrap_or_default(),
-        ..Platform::default()
+/// A kernel that is booted on a machine.
+fn guest(kernel: Kernel, machine: Machine) -> System {
+    let platform = platform(&kernel);
+    let start = Start::Boot(kernel.vmlinux.unwrap_or(kernel.image), machine);
+    System { name: kernel.name, platform, start }
+}
+
+/// gVisor on each of its platforms.
+fn gvisor(kernel: &Kernel) -> Vec<System> {
+    let on = |way: &&'static str| System {
+        name: format!("{}-{way}", kernel.name),
+        platform: Platform { emulator: format!("runsc, platform {way}"), ..platform(kernel) },
+        start: Start::Gvisor(kernel.image.clone(), way),
     };
-    let system = |name: String, start| System { name, platform: platform.clone(), start };
-    match kernel.kind {
-        PlatformKind::Gvisor => GVISOR
-            .iter()
-            .map(|way| {
-                let name = format!("{}-{way}", kernel.name);
-                let mut system = system(name, Start::Gvisor(kernel.image.clone(), way));
-                system.platform.emulator = format!("runsc, platform {way}");
-                system
-            })
-            .collect(),
-        PlatformKind::Uml => {
-            let machine = Machine::Uml(Uml { memory: 0, append: append.to_owned() });
-            vec![system(kernel.name, Start::Boot(kernel.image, machine))]
-        }
-        PlatformKind::Qemu | PlatformKind::Machine => {
-            let image = kernel.vmlinux.unwrap_or(kernel.image);
-            vec![system(kernel.name, Start::Boot(image, Machine::Qemu(qemu.clone())))]
-        }
+    GVISOR.iter().map(on).collect()
+}
+
+fn platform(kernel: &Kernel) -> Platform {
+    Platform {
+        kind: kernel.kind,
+        origin: kernel.origin.clone(),
+        image_sha256: kernel.image_sha256.clone(),
+        config_sha256: kernel.config_sha256.clone().unwrap_or_default(),
+        ..Platform::default()
     }
 }
