@@ -28,6 +28,7 @@ fn flags_are_not_inherited(t: &mut Trial) -> Result {
 #[case(man = ["accept(2), ERRORS"], kernel = ["__sys_accept4_file"], since = "2.6.0", strength = Implementation)]
 fn emfile_keeps_the_connection(t: &mut Trial) -> Result {
     let listener = net::listener()?;
+    listener.set_nonblocking(true)?;
     net::stay_on_this_cpu()?;
     let client = net::connect(listener.local_addr()?)?;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -37,7 +38,6 @@ fn emfile_keeps_the_connection(t: &mut Trial) -> Result {
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
     check!(t, starved == [Err(Errno::EMFILE); 2], "accept without a free descriptor, twice");
     check!(t, poll_now(&listener, POLLIN)? == POLLIN, "the listener is still ready");
-    listener.set_nonblocking(true)?;
     let accepted = listener.accept().ok().map(|(_, peer)| peer);
     check!(t, accepted == Some(client.local_addr()?), "accept with a free descriptor");
     Ok(())
