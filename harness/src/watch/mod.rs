@@ -90,13 +90,19 @@ impl Sight {
     }
 }
 
-/// What a stimulus cost, from how often it made each thread leave the CPU: every such time is a
-/// wakeup. On a kernel whose locks sleep (`PREEMPT_RT`, as `uname -v` says) a thread that was woken
-/// mostly sleeps once more, for a lock; there it is the threads that count.
-pub fn cost(wakeups: impl IntoIterator<Item = u64>) -> u64 {
-    static LOCKS_SLEEP: LazyLock<bool> =
+/// Whether the locks of this kernel sleep (`PREEMPT_RT`, as `uname -v` says): a thread may then leave
+/// the CPU for one of them in any system call, and mostly does so once more when it was woken.
+pub fn locks_sleep() -> bool {
+    static SLEEP: LazyLock<bool> =
         LazyLock::new(|| crate::record::System::here().version.contains("PREEMPT_RT"));
-    wakeups.into_iter().map(|count| if *LOCKS_SLEEP { count.min(1) } else { count }).sum()
+    *SLEEP
+}
+
+/// What a stimulus cost, from how often it made each thread leave the CPU: every such time is a
+/// wakeup. Where locks sleep, it is the threads that count.
+pub fn cost(wakeups: impl IntoIterator<Item = u64>) -> u64 {
+    let count = |count: u64| if locks_sleep() { count.min(1) } else { count };
+    wakeups.into_iter().map(count).sum()
 }
 
 /// The refusal of a case that counts wakeups on a system that does not tell them.

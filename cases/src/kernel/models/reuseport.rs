@@ -17,13 +17,16 @@ const CLIENTS: usize = 50 * WORKERS;
 fn balanced(t: &mut Trial) -> Result {
     let server = start(t, "reuseport_forked")?;
     let clients = server.crowd(t, CLIENTS)?;
-    rest(t, &server)?;
+    let mut holders = Vec::new();
+    let accepted = t.eventually(|| {
+        holders = server.holders(&clients)?;
+        Ok(holders.iter().flatten().count() == CLIENTS)
+    })?;
+    check!(t, accepted, "every connection is accepted");
     let mut shares: BTreeMap<_, u64> = workers(&server)?.ids().map(|(pid, _)| (pid, 0)).collect();
-    let holders = server.holders(&clients)?;
     for holder in holders.iter().flatten() {
         *shares.entry(*holder).or_default() += 1;
     }
-    check!(t, holders.iter().flatten().count() == CLIENTS, "every connection is accepted");
     let counts: Vec<_> = shares.into_values().collect();
     let even = uniform(&format!("{WORKERS} workers alike: {counts:?}"), &counts)?;
     check!(t, t.stands(even)?, "the shares of the workers, {counts:?}, are those of chance");
