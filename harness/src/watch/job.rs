@@ -104,6 +104,10 @@ pub(crate) fn asleep(task: &Task) -> Result<bool> {
 }
 
 fn asleep_where(task: &Task, there: impl Fn() -> std::io::Result<bool>) -> Result<bool> {
+    if Sight::here() == Sight::Quiet {
+        let hidden = "this system does not tell in which system call a thread sleeps";
+        return Err(Stop::Unobservable(hidden.to_owned()));
+    }
     let reading = || -> std::io::Result<Option<Option<u64>>> {
         let there = task.state()? == State::SLEEPING && there()?;
         Ok(if there { Some(task.voluntary_switches()?) } else { None })
@@ -113,9 +117,6 @@ fn asleep_where(task: &Task, there: impl Fn() -> std::io::Result<bool>) -> Resul
         (Err(error), _) | (_, Err(error)) if error.kind() == ErrorKind::PermissionDenied => {
             Err(Stop::Unobservable(format!("the system call of a thread may not be read: {error}")))
         }
-        (Err(_), _) | (_, Err(_)) if Sight::here() == Sight::Quiet => Err(Stop::Unobservable(
-            "this system does not tell in which system call a thread sleeps".to_owned(),
-        )),
         _ => Ok(false),
     }
 }
