@@ -12,9 +12,9 @@ use crate::console;
 use crate::gather::{Gathered, Watcher};
 use crate::machine::Machine;
 use crate::protocol::{EVENTS, Job, Stream};
-use crate::session::{BOOT_LIMIT, Boot, Lost, Session};
+use crate::session::{Boot, Lost, Patience, Session};
 
-/// How many cases may end a kernel before it is given up.
+/// How often a kernel may end before it is given up.
 const DEATHS: usize = 5;
 
 /// What is to be done with one kernel.
@@ -30,6 +30,8 @@ pub struct Task<'a> {
     pub machine: Machine,
     /// The first root file system, with this program in it.
     pub initramfs: &'a Path,
+    /// How long the guest is waited for.
+    pub patience: Patience,
     /// A folder of its own, for the console.
     pub folder: PathBuf,
     /// The cases.
@@ -69,34 +71,36 @@ pub fn judge(task: &Task, watcher: &dyn Watcher) -> Column {
 }
 
 impl Work<'_, '_> {
-    /// Boots until every case has its record, or the kernel is given up.
+    /// Boots until every case has its record, or the kernel is given up. An end for which no case
+    /// can be blamed breaks the column, and the cases that are left are judged all the same.
     fn all(&mut self) -> Result<(), Lost> {
         let mut suspects: Vec<String> = Vec::new();
+        let mut unexplained = None;
         let mut deaths = 0;
         loop {
             let left = self.left();
             suspects.retain(|id| left.contains(id));
             if left.is_empty() {
-                return Ok(());
+                return unexplained.map_or(Ok(()), |broken| Err(Lost::Broken(broken)));
             }
             let alone = !suspects.is_empty();
             let batch = if alone { suspects.clone() } else { left };
-            match self.boot_and_run(&batch, alone) {
-                Ok(()) => {}
-                Err((Lost::Broken(broken), running)) if !running.is_empty() => {
-                    deaths += 1;
-                    if let [id] = &*running {
-                        self.blame(id, &broken);
-                    } else {
-                        suspects = running;
-                    }
-                    if deaths >= DEATHS {
-                        let reason =
-                            format!("{deaths} cases ended it; the last: {}", broken.reason);
-                        return Err(Lost::Broken(Broken { reason, ..broken }));
-                    }
-                }
-                Err((lost, _)) => return Err(lost),
+            let known = self.gathered.records.len();
+            let (broken, running) = match self.boot_and_run(&batch, alone) {
+                Ok(()) => continue,
+                Err((Lost::Broken(broken), running)) => (broken, running),
+                Err((cancelled, _)) => return Err(cancelled),
+            };
+            deaths += 1;
+            match &*running {
+                [] if self.gathered.records.len() == known => return Err(Lost::Broken(broken)),
+                [] => drop(unexplained.get_or_insert(broken.clone())),
+                [id] => self.blame(id, &broken),
+                _ => suspects = running,
+            }
+            if deaths >= DEATHS && !self.left().is_empty() {
+                let reason = format!("it ended {deaths} times; the last: {}", broken.reason);
+                return Err(Lost::Broken(Broken { reason, ..broken }));
             }
         }
     }
@@ -109,12 +113,13 @@ impl Work<'_, '_> {
     /// One boot, and these cases in it. If it fails, the cases that were running are named.
     fn boot_and_run(&mut self, ids: &[String], alone: bool) -> Result<(), (Lost, Vec<String>)> {
         self.watcher.booting(&self.task.name);
+        self.gathered.again();
         let boot = Boot {
             machine: &self.task.machine,
             image: &self.task.image,
             initramfs: self.task.initramfs,
             folder: &self.task.folder,
-            limit: BOOT_LIMIT,
+            patience: self.task.patience,
             cancel: self.task.cancel,
         };
         let mut session = boot.start().map_err(|lost| (lost, Vec::new()))?;

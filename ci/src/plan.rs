@@ -10,6 +10,7 @@ use harness::matrix::{Broken, Column, Fault, Platform};
 
 use crate::gather::Watcher;
 use crate::machine::Machine;
+use crate::session::Patience;
 use crate::{column, local};
 
 /// A system that is to be judged.
@@ -102,6 +103,7 @@ impl Plan<'_> {
                     platform,
                     machine,
                     initramfs: self.initramfs,
+                    patience: Patience::default(),
                     folder,
                     cases,
                     arguments: &arguments,

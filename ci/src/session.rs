@@ -18,15 +18,23 @@ use crate::console;
 use crate::machine::{Machine, Started};
 use crate::protocol::{FromGuest, Job, PART, PIECE, Stream, ToGuest, decode, encode, line};
 
-/// How long a kernel may take until its first process speaks. Most take two seconds when emulated.
-pub const BOOT_LIMIT: Duration = Duration::from_secs(40);
+/// How long a guest is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Until its first process speaks. Most kernels take two seconds when emulated.
+    pub boot: Duration,
+    /// For its next word, once it is up: it says every second that it is alive.
+    pub silence: Duration,
+    /// For an end that was asked for: of a guest, or of a kernel that is to explain itself.
+    pub end: Duration,
+}
 
-/// How long a guest, which says every second that it is alive, may be silent.
-const SILENCE: Duration = Duration::from_secs(60);
-
-/// How long an end may take that was asked for: of a guest, or of a kernel that is to explain
-/// itself.
-const END_LIMIT: Duration = Duration::from_secs(10);
+impl Default for Patience {
+    fn default() -> Patience {
+        let seconds = Duration::from_secs;
+        Patience { boot: seconds(40), silence: seconds(60), end: seconds(10) }
+    }
+}
 
 /// How often a start is tried that ends before the guest speaks: of the emulator about one in a
 /// hundred fails for its own reasons. A start that hangs costs more time, and is tried once less.
@@ -66,6 +74,7 @@ pub struct Session {
     unsaid: VecDeque<u8>,
     room: usize,
     folder: PathBuf,
+    patience: Patience,
     /// What its first process said of the clock.
     pub clocksource: String,
     /// From the start of the machine to the first word, in milliseconds.
@@ -85,8 +94,8 @@ pub struct Boot<'a> {
     pub initramfs: &'a Path,
     /// Where the console's text and QEMU's complaints go.
     pub folder: &'a Path,
-    /// How long a start may take.
-    pub limit: Duration,
+    /// How long it is waited for.
+    pub patience: Patience,
     /// Becomes readable, and stays so, when the user wants to end.
     pub cancel: Option<BorrowedFd<'a>>,
 }
@@ -153,11 +162,12 @@ impl Boot<'_> {
             unsaid: VecDeque::new(),
             room: 2 * PART,
             folder: self.folder.to_owned(),
+            patience: self.patience,
             clocksource: String::new(),
             boot_millis: 0,
             starts: 1,
         };
-        match session.hear(begin + self.limit, self.cancel, None) {
+        match session.hear(begin + self.patience.boot, self.cancel, None) {
             Ok(Heard::Message(FromGuest::Ready { clocksource })) => {
                 session.clocksource = clocksource;
                 session.boot_millis =
@@ -166,7 +176,7 @@ impl Boot<'_> {
             }
             Ok(_) => Err(session.broken("the guest's first word is not that it is ready")),
             Err(Silence::Cancelled) => Err(Lost::Cancelled),
-            Err(silence) => Err(session.post_mortem(silence, Some(self.limit))),
+            Err(silence) => Err(session.post_mortem(silence, true)),
         }
     }
 }
@@ -200,7 +210,7 @@ impl Session {
         let mut wanted = false;
         loop {
             let source = input.as_deref().filter(|_| wanted).map(|input| input.descriptor());
-            match self.hear(Instant::now() + SILENCE, cancel, source) {
+            match self.hear(Instant::now() + self.patience.silence, cancel, source) {
                 Ok(Heard::Message(FromGuest::Output(stream, data))) => match decode(&data) {
                     Some(data) => output(stream, &data),
                     None => return Err(self.broken("the guest's messages are garbled")),
@@ -220,7 +230,7 @@ impl Session {
                     wanted = false;
                 }
                 Err(Silence::Cancelled) => return Err(Lost::Cancelled),
-                Err(silence) => return Err(self.post_mortem(silence, None)),
+                Err(silence) => return Err(self.post_mortem(silence, false)),
             }
         }
     }
@@ -228,17 +238,17 @@ impl Session {
     /// Powers the guest off. An end without the exit status that only a guest can give is a failure.
     pub fn stop(mut self) -> Result<(), Lost> {
         self.say(&ToGuest::Stop);
-        let end = Instant::now() + END_LIMIT;
+        let end = Instant::now() + self.patience.end;
         loop {
             match self.hear(end, None, None) {
                 Ok(_) => {}
                 Err(Silence::End) => break,
-                Err(silence) => return Err(self.post_mortem(silence, None)),
+                Err(silence) => return Err(self.post_mortem(silence, false)),
             }
         }
         match self.exit_status().map(|status| status.code()) {
             Some(Some(status)) if status == self.end_status => Ok(()),
-            _ => Err(self.post_mortem(Silence::End, None)),
+            _ => Err(self.post_mortem(Silence::End, false)),
         }
     }
 
@@ -313,28 +323,34 @@ impl Session {
         Lost::Broken(Broken { how: Fault::Silent, reason: reason.to_owned(), console })
     }
 
-    /// What ended the guest, from what it left behind; `booting` is how long a boot may take, if it
-    /// was not up yet. One that hangs is asked first, by an NMI, where it is.
-    fn post_mortem(&mut self, silence: Silence, booting: Option<Duration>) -> Lost {
-        let hung = matches!(silence, Silence::TimeOut);
+    /// What ended the guest, from what it left behind. One that hangs is asked first, by an NMI,
+    /// where it is; unless it has panicked already, and its own words keep it from ending.
+    fn post_mortem(&mut self, silence: Silence, booting: bool) -> Lost {
+        let panic = console::panic(&self.console());
+        let hung = matches!(silence, Silence::TimeOut) && panic.is_none();
         if hung {
             self.interrupt();
         }
         let status = self.exit_status();
         let console = self.console();
-        let panic = console::panic(&console);
+        let panic = panic.or_else(|| console::panic(&console));
         let complaint = std::fs::read_to_string(self.folder.join("complaints")).unwrap_or_default();
         let complaint = complaint.lines().find(|line| !line.contains("warning:"));
-        let when = if booting.is_some() { "while it booted" } else { "at work" };
+        let when = if booting { "while it booted" } else { "at work" };
+        let refused = booting && status.is_some_and(|status| !status.success());
         let (how, reason) = match (hung, panic, complaint) {
             (true, _, _) => {
-                let limit = booting.unwrap_or(SILENCE);
+                let Patience { boot, silence, .. } = self.patience;
+                let limit = if booting { boot } else { silence };
                 let place = console::place(&console).unwrap_or_default();
                 (Fault::Hang, format!("it hung {when}: silent for {} s{place}", limit.as_secs()))
             }
             (false, Some(panic), _) => (Fault::Panic, format!("it panicked {when}: {panic}")),
-            (false, None, Some(complaint)) => {
+            (false, None, Some(complaint)) if refused => {
                 (Fault::Unbootable, format!("the emulator says: {complaint}"))
+            }
+            (false, None, Some(complaint)) => {
+                (Fault::Silent, format!("it ended {when}: the emulator says: {complaint}"))
             }
             (false, None, None) => (Fault::Silent, format!("it ended {when}{}", told(status))),
         };
@@ -346,7 +362,7 @@ impl Session {
         let orders = b"{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"inject-nmi\"}\n";
         let Some(monitor) = &mut self.monitor else { return };
         let _ = monitor.write_all(orders);
-        let end = Instant::now() + END_LIMIT;
+        let end = Instant::now() + self.patience.end;
         while !matches!(self.hear(end, None, None), Err(Silence::End | Silence::TimeOut)) {}
     }
 

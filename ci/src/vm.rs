@@ -10,7 +10,7 @@ use crate::initramfs::Initramfs;
 use crate::machine::Machine;
 use crate::program::{ProgramError, files_of};
 use crate::protocol::{Job, Stream};
-use crate::session::{Boot, Lost};
+use crate::session::{Boot, Lost, Patience};
 
 /// Where a guest's first process lies.
 pub const INIT: &str = "/init";
@@ -122,7 +122,7 @@ pub fn run(errand: Errand) -> Result<i32, ErrandError> {
         image: errand.image,
         initramfs: &initramfs,
         folder: folder.path(),
-        limit: crate::session::BOOT_LIMIT,
+        patience: Patience::default(),
         cancel: errand.cancel,
     };
     let mut argv = errand.argv;
