@@ -1,6 +1,7 @@
 //! One kernel, judged in a virtual machine: booted, given the cases, and booted again with the rest
 //! where a case ended it, so that such a case costs one case.
 
+use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use crate::gather::{Gathered, Watcher};
 use crate::machine::Machine;
 use crate::protocol::{EVENTS, Job, Stream};
 use crate::session::{Boot, Lost, Patience, Session};
+use crate::vm::INIT;
 
 /// How often a kernel may end before it is given up.
 const DEATHS: usize = 5;
@@ -137,6 +139,7 @@ impl Work<'_, '_> {
     /// The cases, in a guest that is up.
     fn run(&mut self, session: &mut Session, ids: &[String], alone: bool) -> Result<(), Lost> {
         let job = Job {
+            program: INIT.into(),
             argv: self.command(ids, alone),
             environment: vec![("TERM".to_owned(), "dumb".to_owned())],
             folder: "/".into(),
@@ -144,10 +147,13 @@ impl Work<'_, '_> {
         let mut complaint = Vec::new();
         let (cancel, name, watcher) = (self.task.cancel, &self.task.name, self.watcher);
         let gathered = &mut self.gathered;
-        let ended = session.run(&job, None, cancel, |stream, data| match stream {
-            Stream::Events => gathered.take(data, name, watcher),
-            Stream::Error => complaint.extend_from_slice(data),
-            Stream::Out => {}
+        let ended = session.run(&job, None, cancel, |stream, data| {
+            match stream {
+                Stream::Events => gathered.take(data, name, watcher),
+                Stream::Error => complaint.extend_from_slice(data),
+                Stream::Out => {}
+            }
+            ControlFlow::Continue(())
         })?;
         let missing = ids.iter().filter(|id| !self.gathered.records.contains_key(*id)).count();
         if missing == 0 {
@@ -166,7 +172,7 @@ impl Work<'_, '_> {
     }
 
     fn command(&self, ids: &[String], alone: bool) -> Vec<String> {
-        let mut command = vec!["/init".to_owned(), "run".to_owned()];
+        let mut command = vec!["ioconform".to_owned(), "run".to_owned()];
         command.extend_from_slice(self.task.arguments);
         let own = ["--progress=none", "-qq", "--log=/dev/kmsg", "--events", EVENTS];
         command.extend(own.map(str::to_owned));

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -198,13 +199,14 @@ enum Silence {
 
 impl Session {
     /// Runs a program to its end, and returns its exit status: 128 and the signal, if one ended it.
-    /// What it writes is handed to `output`; `input` is what it reads.
+    /// What it writes is handed to `output`, which breaks a stream off that nobody reads any more;
+    /// `input` is what it reads.
     pub fn run(
         &mut self,
         job: &Job,
         mut input: Option<&mut (dyn Input + '_)>,
         cancel: Option<BorrowedFd>,
-        mut output: impl FnMut(Stream, &[u8]),
+        mut output: impl FnMut(Stream, &[u8]) -> ControlFlow<()>,
     ) -> Result<Result<i32, String>, Lost> {
         self.say(&ToGuest::Run(job.clone()));
         let mut wanted = false;
@@ -212,7 +214,10 @@ impl Session {
             let source = input.as_deref().filter(|_| wanted).map(|input| input.descriptor());
             match self.hear(Instant::now() + self.patience.silence, cancel, source) {
                 Ok(Heard::Message(FromGuest::Output(stream, data))) => match decode(&data) {
-                    Some(data) => output(stream, &data),
+                    Some(data) if output(stream, &data).is_break() => {
+                        self.say(&ToGuest::Close(stream));
+                    }
+                    Some(_) => {}
                     None => return Err(self.broken("the guest's messages are garbled")),
                 },
                 Ok(Heard::Message(FromGuest::Wants)) => {
@@ -326,6 +331,9 @@ impl Session {
     /// What ended the guest, from what it left behind. One that hangs is asked first, by an NMI,
     /// where it is; unless it has panicked already, and its own words keep it from ending.
     fn post_mortem(&mut self, silence: Silence, booting: bool) -> Lost {
+        if matches!(silence, Silence::Garbled) {
+            return self.broken("the guest's messages are garbled");
+        }
         let panic = console::panic(&self.console());
         let hung = matches!(silence, Silence::TimeOut) && panic.is_none();
         if hung {
