@@ -37,6 +37,9 @@ impl Default for Patience {
     }
 }
 
+/// How long a guest says nothing before its console is looked at.
+const GLANCE: Duration = Duration::from_secs(1);
+
 /// How often a start is tried that ends before the guest speaks: of the emulator about one in a
 /// hundred fails for its own reasons. A start that hangs costs more time, and is tried once less.
 const STARTS: u32 = 3;
@@ -230,7 +233,7 @@ impl Session {
                 Ok(Heard::Message(FromGuest::NotStarted(why))) => return Ok(Err(why)),
                 Ok(Heard::Message(_)) => {}
                 Ok(Heard::Input) => {
-                    let piece = input.as_deref_mut().map(|input| input.piece()).unwrap_or_default();
+                    let piece = input.as_deref_mut().map(Input::piece).unwrap_or_default();
                     self.say(&ToGuest::Input(encode(&piece)));
                     wanted = false;
                 }
@@ -301,7 +304,10 @@ impl Session {
             let mut fds = vec![PollFd::new(self.channel.as_fd(), PollFlags::POLLIN)];
             fds.extend(cancel.map(|cancel| PollFd::new(cancel, PollFlags::POLLIN)));
             fds.extend(input.map(|input| PollFd::new(input, PollFlags::POLLIN)));
-            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            let pause = left.min(GLANCE);
+            match poll(&mut fds, PollTimeout::try_from(pause).unwrap_or(PollTimeout::MAX)) {
+                // A panic before the command line was read does not end the machine.
+                Ok(0) if console::panic(&self.console()).is_some() => return Err(Silence::End),
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => return Err(Silence::End),
             }
@@ -329,19 +335,18 @@ impl Session {
     }
 
     /// What ended the guest, from what it left behind. One that hangs is asked first, by an NMI,
-    /// where it is; unless it has panicked already, and its own words keep it from ending.
+    /// where it is.
     fn post_mortem(&mut self, silence: Silence, booting: bool) -> Lost {
         if matches!(silence, Silence::Garbled) {
             return self.broken("the guest's messages are garbled");
         }
-        let panic = console::panic(&self.console());
-        let hung = matches!(silence, Silence::TimeOut) && panic.is_none();
+        let hung = matches!(silence, Silence::TimeOut);
         if hung {
             self.interrupt();
         }
         let status = self.exit_status();
         let console = self.console();
-        let panic = panic.or_else(|| console::panic(&console));
+        let panic = console::panic(&console);
         let complaint = std::fs::read_to_string(self.folder.join("complaints")).unwrap_or_default();
         let complaint = complaint.lines().find(|line| !line.contains("warning:"));
         let when = if booting { "while it booted" } else { "at work" };
