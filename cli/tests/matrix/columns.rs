@@ -48,20 +48,22 @@ fn three_kernels_are_three_whole_columns_in_order() {
 /// A column with a fault, beside one of this machine, which must be whole.
 #[rstest]
 #[case::no_init(
+    "5.10",
     "rdinit=/nonexistent init=/nonexistent",
     "it panicked while it booted: ",
     "Kernel panic"
 )]
 #[case::no_memory(
+    "7.3",
     "mem=32M",
     "it panicked while it booted: Cannot find place for new RAMDISK",
     "end Kernel panic"
 )]
 fn a_kernel_that_panics_is_a_column_that_says_so(
+    #[case] kernel: &str,
     #[case] append: &str,
     #[case] reason: &str,
     #[case] console: &str,
-    #[values("5.10", "7.3")] kernel: &str,
 ) {
     let Some((_turn, _)) = kernels([kernel]) else { return };
     let home = home();
@@ -107,6 +109,34 @@ fn files_that_are_no_kernels_are_columns_beside_a_whole_one() {
         assert!(broken.reason.contains(reason), "{}", broken.reason);
     }
     assert!(is_whole(whole, &ids(FEW)), "{whole:?}");
+}
+
+/// What the ready files for CI do: parts, each judged on its own, and one report of all.
+#[test]
+fn the_parts_of_a_matrix_are_joined() {
+    let Some((_turn, _)) = kernels(["5.10", "7.3"]) else { return };
+    let home = home();
+    let parts = ["1/2", "2/2"].map(|shard| {
+        let part = path(&home, &format!("part-{}.json", &shard[..1]));
+        with_kernels(&home)
+            .args(["matrix", FEW, "--kernel", "5.10", "--kernel", "7.3", "--shard", shard])
+            .args(["-o", &format!("json={part}")])
+            .assert()
+            .code(0);
+        part
+    });
+    let (all, page) = (path(&home, "all.json"), path(&home, "REPORT.md"));
+    with_kernels(&home)
+        .arg("report")
+        .args(parts)
+        .args(["-o", &format!("json={all}"), "-o", &format!("md={page}")])
+        .assert()
+        .code(0);
+    let matrix = read(&all);
+    let names: Vec<_> = matrix.columns.iter().map(|column| &*column.name).collect();
+    assert_eq!(names, ["5.10", "7.3"]);
+    assert!(matrix.columns.iter().all(|column| is_whole(column, &ids(FEW))), "{matrix:?}");
+    assert!(std::fs::read_to_string(page).unwrap().contains("epoll.edge.every_arrival"));
 }
 
 /// A matrix that was started, and the folder in which its temporary files lie.

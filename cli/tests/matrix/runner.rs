@@ -19,7 +19,7 @@ fn cargo_test_runs_in_a_kernel(#[case] kernel: &str) {
     let places = std::iter::once(command.parent().unwrap().to_owned());
     let places = std::env::join_paths(places.chain(std::env::split_paths(&path))).unwrap();
     let output = Command::new(env!("CARGO"))
-        .args(["test", "--offline", "--config", "ci/cargo-runner.toml", "-p", "ioconform-cases"])
+        .args(["test", "--offline", "--workspace", "--config", "ci/cargo-runner.toml"])
         .args(["--test", "conformance", "--", "epoll::edge"])
         .current_dir(&root)
         .env("PATH", places)
