@@ -10,7 +10,7 @@ use harness::record::System;
 
 use crate::machine::Machine;
 use crate::qemu::{Accelerator, Qemu};
-use crate::session::{Boot, Lost};
+use crate::session::{Boot, Lost, Patience};
 
 /// How long a kernel may take with KVM, which is a second or less where it works.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -72,7 +72,7 @@ impl Probe<'_> {
             image: self.image,
             initramfs: self.initramfs,
             folder: self.folder,
-            limit: LIMIT,
+            patience: Patience { boot: LIMIT, ..Patience::default() },
             cancel: self.cancel,
         };
         match boot.once().and_then(crate::session::Session::stop) {

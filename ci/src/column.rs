@@ -1,6 +1,7 @@
 //! One kernel, judged in a virtual machine: booted, given the cases, and booted again with the rest
 //! where a case ended it, so that such a case costs one case.
 
+use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,10 @@ use crate::console;
 use crate::gather::{Gathered, Watcher};
 use crate::machine::Machine;
 use crate::protocol::{EVENTS, Job, Stream};
-use crate::session::{BOOT_LIMIT, Boot, Lost, Session};
+use crate::session::{Boot, Lost, Patience, Session};
+use crate::vm::INIT;
 
-/// How many cases may end a kernel before it is given up.
+/// How often a kernel may end before it is given up.
 const DEATHS: usize = 5;
 
 /// What is to be done with one kernel.
@@ -30,6 +32,8 @@ pub struct Task<'a> {
     pub machine: Machine,
     /// The first root file system, with this program in it.
     pub initramfs: &'a Path,
+    /// How long the guest is waited for.
+    pub patience: Patience,
     /// A folder of its own, for the console.
     pub folder: PathBuf,
     /// The cases.
@@ -69,34 +73,36 @@ pub fn judge(task: &Task, watcher: &dyn Watcher) -> Column {
 }
 
 impl Work<'_, '_> {
-    /// Boots until every case has its record, or the kernel is given up.
+    /// Boots until every case has its record, or the kernel is given up. An end for which no case
+    /// can be blamed breaks the column, and the cases that are left are judged all the same.
     fn all(&mut self) -> Result<(), Lost> {
         let mut suspects: Vec<String> = Vec::new();
+        let mut unexplained = None;
         let mut deaths = 0;
         loop {
             let left = self.left();
             suspects.retain(|id| left.contains(id));
             if left.is_empty() {
-                return Ok(());
+                return unexplained.map_or(Ok(()), |broken| Err(Lost::Broken(broken)));
             }
             let alone = !suspects.is_empty();
             let batch = if alone { suspects.clone() } else { left };
-            match self.boot_and_run(&batch, alone) {
-                Ok(()) => {}
-                Err((Lost::Broken(broken), running)) if !running.is_empty() => {
-                    deaths += 1;
-                    if let [id] = &*running {
-                        self.blame(id, &broken);
-                    } else {
-                        suspects = running;
-                    }
-                    if deaths >= DEATHS {
-                        let reason =
-                            format!("{deaths} cases ended it; the last: {}", broken.reason);
-                        return Err(Lost::Broken(Broken { reason, ..broken }));
-                    }
-                }
-                Err((lost, _)) => return Err(lost),
+            let known = self.gathered.records.len();
+            let (broken, running) = match self.boot_and_run(&batch, alone) {
+                Ok(()) => continue,
+                Err((Lost::Broken(broken), running)) => (broken, running),
+                Err((cancelled, _)) => return Err(cancelled),
+            };
+            deaths += 1;
+            match &*running {
+                [] if self.gathered.records.len() == known => return Err(Lost::Broken(broken)),
+                [] => drop(unexplained.get_or_insert(broken.clone())),
+                [id] => self.blame(id, &broken),
+                _ => suspects = running,
+            }
+            if deaths >= DEATHS && !self.left().is_empty() {
+                let reason = format!("it ended {deaths} times; the last: {}", broken.reason);
+                return Err(Lost::Broken(Broken { reason, ..broken }));
             }
         }
     }
@@ -109,12 +115,13 @@ impl Work<'_, '_> {
     /// One boot, and these cases in it. If it fails, the cases that were running are named.
     fn boot_and_run(&mut self, ids: &[String], alone: bool) -> Result<(), (Lost, Vec<String>)> {
         self.watcher.booting(&self.task.name);
+        self.gathered.again();
         let boot = Boot {
             machine: &self.task.machine,
             image: &self.task.image,
             initramfs: self.task.initramfs,
             folder: &self.task.folder,
-            limit: BOOT_LIMIT,
+            patience: self.task.patience,
             cancel: self.task.cancel,
         };
         let mut session = boot.start().map_err(|lost| (lost, Vec::new()))?;
@@ -132,6 +139,7 @@ impl Work<'_, '_> {
     /// The cases, in a guest that is up.
     fn run(&mut self, session: &mut Session, ids: &[String], alone: bool) -> Result<(), Lost> {
         let job = Job {
+            program: INIT.into(),
             argv: self.command(ids, alone),
             environment: vec![("TERM".to_owned(), "dumb".to_owned())],
             folder: "/".into(),
@@ -139,10 +147,13 @@ impl Work<'_, '_> {
         let mut complaint = Vec::new();
         let (cancel, name, watcher) = (self.task.cancel, &self.task.name, self.watcher);
         let gathered = &mut self.gathered;
-        let ended = session.run(&job, None, cancel, |stream, data| match stream {
-            Stream::Events => gathered.take(data, name, watcher),
-            Stream::Error => complaint.extend_from_slice(data),
-            Stream::Out => {}
+        let ended = session.run(&job, None, cancel, |stream, data| {
+            match stream {
+                Stream::Events => gathered.take(data, name, watcher),
+                Stream::Error => complaint.extend_from_slice(data),
+                Stream::Out => {}
+            }
+            ControlFlow::Continue(())
         })?;
         let missing = ids.iter().filter(|id| !self.gathered.records.contains_key(*id)).count();
         if missing == 0 {
@@ -161,7 +172,7 @@ impl Work<'_, '_> {
     }
 
     fn command(&self, ids: &[String], alone: bool) -> Vec<String> {
-        let mut command = vec!["/init".to_owned(), "run".to_owned()];
+        let mut command = vec!["ioconform".to_owned(), "run".to_owned()];
         command.extend_from_slice(self.task.arguments);
         let own = ["--progress=none", "-qq", "--log=/dev/kmsg", "--events", EVENTS];
         command.extend(own.map(str::to_owned));

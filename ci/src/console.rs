@@ -31,10 +31,15 @@ pub fn read(path: &Path) -> Vec<String> {
     text.lines().map(|line| without_time(line).trim_end().to_owned()).collect()
 }
 
-/// `[    1.658772]  ret_from_fork` without the time.
+/// `[    1.658772]  ret_from_fork` without the time, nor the caller (`[    T1]`, `[    C0]`) that
+/// stands behind it where the kernel has `CONFIG_PRINTK_CALLER`.
 fn without_time(line: &str) -> &str {
-    match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-        Some((time, rest)) if time.trim().parse::<f64>().is_ok() => rest,
+    match line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((time, rest)) if time.trim().parse::<f64>().is_ok() => {
+            let caller = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+            let rest = caller.map_or(rest, |(_, rest)| rest);
+            rest.strip_prefix(' ').unwrap_or(rest)
+        }
         _ => line,
     }
 }
@@ -134,6 +139,17 @@ mod tests {
         );
         assert_eq!(panic(&console).unwrap(), "Attempted to kill init! exitcode=0x00000100");
         assert_eq!(running(&console), ["c.d"]);
+    }
+
+    #[rstest::rstest]
+    #[case::plain("Kernel panic", "Kernel panic")]
+    #[case::time("[    9.012345] Kernel panic", "Kernel panic")]
+    #[case::caller("[    9.012345][    T1] Kernel panic", "Kernel panic")]
+    #[case::indented("[    9.012345]  ret_from_fork+0x1", " ret_from_fork+0x1")]
+    #[case::no_time("[drm] no time", "[drm] no time")]
+    #[case::cut_off("[    9.0123", "[    9.0123")]
+    fn a_line_is_freed_of_its_time(#[case] line: &str, #[case] rest: &str) {
+        assert_eq!(without_time(line), rest);
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
+    /// The system starts again: what the last event of the time before lacks will never come.
+    pub(crate) fn again(&mut self) {
+        self.reader = Reader::default();
+    }
+
     /// Takes in a piece of the events of `column`.
     pub(crate) fn take(&mut self, piece: &[u8], column: &str, watcher: &dyn Watcher) {
         for event in self.reader.take(piece) {

@@ -67,8 +67,11 @@ impl<W: Write> Initramfs<W> {
         let links = if mode & FOLDER != 0 { 2 } else { 1 };
         // ino, mode, uid, gid, nlink, mtime, filesize, device and rdevice (2 each), namesize, check
         let fields = [self.entries, mode, 0, 0, links, 0, size, 0, 0, 0, 0, name_size, 0];
-        let header: String = fields.iter().map(|field| format!("{field:08X}")).collect();
-        write!(self.out, "070701{header}{name}\0")?;
+        write!(self.out, "070701")?;
+        for field in fields {
+            write!(self.out, "{field:08X}")?;
+        }
+        write!(self.out, "{name}\0")?;
         self.pad(110 + name.len() + 1)?;
         self.out.write_all(content)?;
         self.pad(content.len())

@@ -16,7 +16,7 @@ use crate::gather::{Gathered, Watcher};
 use crate::session::Lost;
 
 /// How long nothing at all may happen.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// What is to be done on such a system.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use harness::matrix::{Broken, Column, Fault, Platform};
 
 use crate::gather::Watcher;
 use crate::machine::Machine;
+use crate::session::Patience;
 use crate::{column, local};
 
 /// A system that is to be judged.
@@ -61,15 +62,16 @@ impl Plan<'_> {
     /// Judges them; each column is handed to `done` as soon as there is one. The columns come in no
     /// order.
     pub fn run(&self, watcher: &dyn Watcher, done: &(dyn Fn(&mut Column) + Sync)) -> Vec<Column> {
-        let queue = Mutex::new(self.systems.iter().collect::<VecDeque<_>>());
+        let queue = Mutex::new(self.systems.iter().enumerate().collect::<VecDeque<_>>());
         let columns = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
                     loop {
                         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                        let Some(system) = next else { return };
-                        let mut column = self.judge(system, watcher);
+                        let Some((number, system)) = next else { return };
+                        let folder = self.folder.join(number.to_string());
+                        let mut column = self.judge(system, folder, watcher);
                         done(&mut column);
                         columns.lock().unwrap_or_else(PoisonError::into_inner).push(column);
                     }
@@ -79,9 +81,8 @@ impl Plan<'_> {
         columns.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn judge(&self, system: &System, watcher: &dyn Watcher) -> Column {
+    fn judge(&self, system: &System, folder: PathBuf, watcher: &dyn Watcher) -> Column {
         let System { name, platform, start } = system.clone();
-        let folder = self.folder.join(&name);
         let cannot = |reason: String| Column {
             name: name.clone(),
             platform: platform.clone(),
@@ -102,6 +103,7 @@ impl Plan<'_> {
                     platform,
                     machine,
                     initramfs: self.initramfs,
+                    patience: Patience::default(),
                     folder,
                     cases,
                     arguments: &arguments,

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 /// A program that is to be run in the guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
-    /// The program and its arguments.
+    /// The program's file.
+    pub program: PathBuf,
+    /// What it sees as its arguments; the first is the name by which it was called.
     pub argv: Vec<String>,
     /// Its whole environment.
     pub environment: Vec<(String, String)>,
@@ -26,6 +28,8 @@ pub enum ToGuest {
     /// Standard input of the program, in base64; an answer to [`FromGuest::Wants`]. Empty: that was
     /// all.
     Input(String),
+    /// Nobody reads this stream of the program any more.
+    Close(Stream),
     /// Power off.
     Stop,
 }

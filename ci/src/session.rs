@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -18,15 +19,26 @@ use crate::console;
 use crate::machine::{Machine, Started};
 use crate::protocol::{FromGuest, Job, PART, PIECE, Stream, ToGuest, decode, encode, line};
 
-/// How long a kernel may take until its first process speaks. Most take two seconds when emulated.
-pub const BOOT_LIMIT: Duration = Duration::from_secs(40);
+/// How long a guest is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Until its first process speaks. Most kernels take two seconds when emulated.
+    pub boot: Duration,
+    /// For its next word, once it is up: it says every second that it is alive.
+    pub silence: Duration,
+    /// For an end that was asked for: of a guest, or of a kernel that is to explain itself.
+    pub end: Duration,
+}
 
-/// How long a guest, which says every second that it is alive, may be silent.
-const SILENCE: Duration = Duration::from_secs(60);
+impl Default for Patience {
+    fn default() -> Patience {
+        let seconds = Duration::from_secs;
+        Patience { boot: seconds(40), silence: seconds(60), end: seconds(10) }
+    }
+}
 
-/// How long an end may take that was asked for: of a guest, or of a kernel that is to explain
-/// itself.
-const END_LIMIT: Duration = Duration::from_secs(10);
+/// How long a guest says nothing before its console is looked at.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// How often a start is tried that ends before the guest speaks: of the emulator about one in a
 /// hundred fails for its own reasons. A start that hangs costs more time, and is tried once less.
@@ -66,6 +78,7 @@ pub struct Session {
     unsaid: VecDeque<u8>,
     room: usize,
     folder: PathBuf,
+    patience: Patience,
     /// What its first process said of the clock.
     pub clocksource: String,
     /// From the start of the machine to the first word, in milliseconds.
@@ -85,8 +98,8 @@ pub struct Boot<'a> {
     pub initramfs: &'a Path,
     /// Where the console's text and QEMU's complaints go.
     pub folder: &'a Path,
-    /// How long a start may take.
-    pub limit: Duration,
+    /// How long it is waited for.
+    pub patience: Patience,
     /// Becomes readable, and stays so, when the user wants to end.
     pub cancel: Option<BorrowedFd<'a>>,
 }
@@ -153,11 +166,12 @@ impl Boot<'_> {
             unsaid: VecDeque::new(),
             room: 2 * PART,
             folder: self.folder.to_owned(),
+            patience: self.patience,
             clocksource: String::new(),
             boot_millis: 0,
             starts: 1,
         };
-        match session.hear(begin + self.limit, self.cancel, None) {
+        match session.hear(begin + self.patience.boot, self.cancel, None) {
             Ok(Heard::Message(FromGuest::Ready { clocksource })) => {
                 session.clocksource = clocksource;
                 session.boot_millis =
@@ -166,7 +180,7 @@ impl Boot<'_> {
             }
             Ok(_) => Err(session.broken("the guest's first word is not that it is ready")),
             Err(Silence::Cancelled) => Err(Lost::Cancelled),
-            Err(silence) => Err(session.post_mortem(silence, Some(self.limit))),
+            Err(silence) => Err(session.post_mortem(silence, true)),
         }
     }
 }
@@ -188,21 +202,25 @@ enum Silence {
 
 impl Session {
     /// Runs a program to its end, and returns its exit status: 128 and the signal, if one ended it.
-    /// What it writes is handed to `output`; `input` is what it reads.
+    /// What it writes is handed to `output`, which breaks a stream off that nobody reads any more;
+    /// `input` is what it reads.
     pub fn run(
         &mut self,
         job: &Job,
         mut input: Option<&mut (dyn Input + '_)>,
         cancel: Option<BorrowedFd>,
-        mut output: impl FnMut(Stream, &[u8]),
+        mut output: impl FnMut(Stream, &[u8]) -> ControlFlow<()>,
     ) -> Result<Result<i32, String>, Lost> {
         self.say(&ToGuest::Run(job.clone()));
         let mut wanted = false;
         loop {
             let source = input.as_deref().filter(|_| wanted).map(|input| input.descriptor());
-            match self.hear(Instant::now() + SILENCE, cancel, source) {
+            match self.hear(Instant::now() + self.patience.silence, cancel, source) {
                 Ok(Heard::Message(FromGuest::Output(stream, data))) => match decode(&data) {
-                    Some(data) => output(stream, &data),
+                    Some(data) if output(stream, &data).is_break() => {
+                        self.say(&ToGuest::Close(stream));
+                    }
+                    Some(_) => {}
                     None => return Err(self.broken("the guest's messages are garbled")),
                 },
                 Ok(Heard::Message(FromGuest::Wants)) => {
@@ -215,12 +233,12 @@ impl Session {
                 Ok(Heard::Message(FromGuest::NotStarted(why))) => return Ok(Err(why)),
                 Ok(Heard::Message(_)) => {}
                 Ok(Heard::Input) => {
-                    let piece = input.as_deref_mut().map(|input| input.piece()).unwrap_or_default();
+                    let piece = input.as_deref_mut().map(Input::piece).unwrap_or_default();
                     self.say(&ToGuest::Input(encode(&piece)));
                     wanted = false;
                 }
                 Err(Silence::Cancelled) => return Err(Lost::Cancelled),
-                Err(silence) => return Err(self.post_mortem(silence, None)),
+                Err(silence) => return Err(self.post_mortem(silence, false)),
             }
         }
     }
@@ -228,17 +246,17 @@ impl Session {
     /// Powers the guest off. An end without the exit status that only a guest can give is a failure.
     pub fn stop(mut self) -> Result<(), Lost> {
         self.say(&ToGuest::Stop);
-        let end = Instant::now() + END_LIMIT;
+        let end = Instant::now() + self.patience.end;
         loop {
             match self.hear(end, None, None) {
                 Ok(_) => {}
                 Err(Silence::End) => break,
-                Err(silence) => return Err(self.post_mortem(silence, None)),
+                Err(silence) => return Err(self.post_mortem(silence, false)),
             }
         }
         match self.exit_status().map(|status| status.code()) {
             Some(Some(status)) if status == self.end_status => Ok(()),
-            _ => Err(self.post_mortem(Silence::End, None)),
+            _ => Err(self.post_mortem(Silence::End, false)),
         }
     }
 
@@ -286,7 +304,10 @@ impl Session {
             let mut fds = vec![PollFd::new(self.channel.as_fd(), PollFlags::POLLIN)];
             fds.extend(cancel.map(|cancel| PollFd::new(cancel, PollFlags::POLLIN)));
             fds.extend(input.map(|input| PollFd::new(input, PollFlags::POLLIN)));
-            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            let pause = left.min(GLANCE);
+            match poll(&mut fds, PollTimeout::try_from(pause).unwrap_or(PollTimeout::MAX)) {
+                // A panic before the command line was read does not end the machine.
+                Ok(0) if console::panic(&self.console()).is_some() => return Err(Silence::End),
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => return Err(Silence::End),
             }
@@ -313,9 +334,12 @@ impl Session {
         Lost::Broken(Broken { how: Fault::Silent, reason: reason.to_owned(), console })
     }
 
-    /// What ended the guest, from what it left behind; `booting` is how long a boot may take, if it
-    /// was not up yet. One that hangs is asked first, by an NMI, where it is.
-    fn post_mortem(&mut self, silence: Silence, booting: Option<Duration>) -> Lost {
+    /// What ended the guest, from what it left behind. One that hangs is asked first, by an NMI,
+    /// where it is.
+    fn post_mortem(&mut self, silence: Silence, booting: bool) -> Lost {
+        if matches!(silence, Silence::Garbled) {
+            return self.broken("the guest's messages are garbled");
+        }
         let hung = matches!(silence, Silence::TimeOut);
         if hung {
             self.interrupt();
@@ -325,16 +349,21 @@ impl Session {
         let panic = console::panic(&console);
         let complaint = std::fs::read_to_string(self.folder.join("complaints")).unwrap_or_default();
         let complaint = complaint.lines().find(|line| !line.contains("warning:"));
-        let when = if booting.is_some() { "while it booted" } else { "at work" };
+        let when = if booting { "while it booted" } else { "at work" };
+        let refused = booting && status.is_some_and(|status| !status.success());
         let (how, reason) = match (hung, panic, complaint) {
             (true, _, _) => {
-                let limit = booting.unwrap_or(SILENCE);
+                let Patience { boot, silence, .. } = self.patience;
+                let limit = if booting { boot } else { silence };
                 let place = console::place(&console).unwrap_or_default();
                 (Fault::Hang, format!("it hung {when}: silent for {} s{place}", limit.as_secs()))
             }
             (false, Some(panic), _) => (Fault::Panic, format!("it panicked {when}: {panic}")),
-            (false, None, Some(complaint)) => {
+            (false, None, Some(complaint)) if refused => {
                 (Fault::Unbootable, format!("the emulator says: {complaint}"))
+            }
+            (false, None, Some(complaint)) => {
+                (Fault::Silent, format!("it ended {when}: the emulator says: {complaint}"))
             }
             (false, None, None) => (Fault::Silent, format!("it ended {when}{}", told(status))),
         };
@@ -346,7 +375,7 @@ impl Session {
         let orders = b"{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"inject-nmi\"}\n";
         let Some(monitor) = &mut self.monitor else { return };
         let _ = monitor.write_all(orders);
-        let end = Instant::now() + END_LIMIT;
+        let end = Instant::now() + self.patience.end;
         while !matches!(self.hear(end, None, None), Err(Silence::End | Silence::TimeOut)) {}
     }
 

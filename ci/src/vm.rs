@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
+use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::accelerator::Probe;
@@ -10,7 +12,7 @@ use crate::initramfs::Initramfs;
 use crate::machine::Machine;
 use crate::program::{ProgramError, files_of};
 use crate::protocol::{Job, Stream};
-use crate::session::{Boot, Lost};
+use crate::session::{Boot, Lost, Patience};
 
 /// Where a guest's first process lies.
 pub const INIT: &str = "/init";
@@ -97,8 +99,9 @@ pub enum ErrandError {
     Cancelled,
 }
 
-/// Runs a program in a guest, with this process's environment, working directory, standard input,
-/// output and error. Returns its exit status: 128 and the signal, if one ended it.
+/// Runs a program in a guest, with this process's environment (what of it is UTF-8), working
+/// directory, standard input, output and error. Returns its exit status: 128 and the signal, if one
+/// ended it.
 pub fn run(errand: Errand) -> Result<i32, ErrandError> {
     let folder = tempfile::Builder::new().prefix("ioconform-vm-").tempdir()?;
     let name = errand.argv.first().map_or("", String::as_str);
@@ -122,13 +125,12 @@ pub fn run(errand: Errand) -> Result<i32, ErrandError> {
         image: errand.image,
         initramfs: &initramfs,
         folder: folder.path(),
-        limit: crate::session::BOOT_LIMIT,
+        patience: Patience::default(),
         cancel: errand.cancel,
     };
-    let mut argv = errand.argv;
-    argv[0] = program.to_string_lossy().into_owned();
     let job = Job {
-        argv,
+        program,
+        argv: errand.argv,
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
@@ -150,8 +152,12 @@ pub fn run(errand: Errand) -> Result<i32, ErrandError> {
                 Stream::Error => io::stderr().write_all(data),
                 Stream::Events => Ok(()),
             };
-            if written.is_ok() {
-                written = wrote;
+            match wrote {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    written = Err(error);
+                    ControlFlow::Break(())
+                }
             }
         })
         .map_err(lost)?;
@@ -167,9 +173,13 @@ pub fn run(errand: Errand) -> Result<i32, ErrandError> {
 /// The absolute path of a program, which is looked for as a shell would.
 fn find(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
-        return Path::new(name).canonicalize().ok();
+        return Path::new(name).canonicalize().ok().filter(|program| program.is_file());
     }
     let path = std::env::var_os("PATH")?;
-    let places = std::env::split_paths(&path);
-    places.map(|place| place.join(name)).find(|program| program.is_file())?.canonicalize().ok()
+    let is_program = |file: &PathBuf| {
+        file.metadata()
+            .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+    };
+    let mut places = std::env::split_paths(&path).map(|place| place.join(name));
+    places.find(is_program)?.canonicalize().ok()
 }

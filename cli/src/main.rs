@@ -6,6 +6,8 @@ mod execution;
 mod kernels;
 mod matrix;
 mod outputs;
+#[cfg(test)]
+mod pipelines;
 mod progress;
 mod run;
 mod screen;

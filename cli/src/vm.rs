@@ -5,9 +5,10 @@ use std::os::fd::AsFd as _;
 use ::matrix::accelerator::known;
 use ::matrix::kernels::Store;
 use ::matrix::machine::Machine;
+use ::matrix::program::ProgramError;
 use ::matrix::qemu::{self, Accelerator, Qemu};
 use ::matrix::uml::Uml;
-use ::matrix::vm::{Errand, ErrandError, run};
+use ::matrix::vm::{Errand, ErrandError, PackError, run};
 use harness::matrix::PlatformKind;
 
 use crate::arguments::Vm;
@@ -43,7 +44,10 @@ pub(crate) fn vm(arguments: &Vm) -> Result<u8, Failure> {
     match run(errand) {
         Ok(status) => Ok(u8::try_from(status).unwrap_or(u8::MAX)),
         Err(ErrandError::Cancelled) => Ok(INTERRUPTED),
-        Err(error @ ErrandError::NoProgram(_)) => Err(Failure::usage(error)),
+        Err(
+            error @ (ErrandError::NoProgram(_)
+            | ErrandError::Pack(PackError::Program(ProgramError::NoProgram(_)))),
+        ) => Err(Failure::usage(error)),
         Err(error) => Err(error.into()),
     }
 }

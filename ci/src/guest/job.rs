@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 
 use nix::errno::Errno;
@@ -34,12 +35,14 @@ impl Running {
     /// Starts a program; what it does not start for is told in a sentence.
     pub(super) fn start(job: &Job) -> Result<Running, String> {
         let failed = |what: &str, error: io::Error| format!("{what}: {error}");
-        let program = job.argv.first().ok_or("there is no program")?;
+        let program = &*job.program.to_string_lossy();
+        let (name, arguments) = job.argv.split_first().ok_or("it has no name")?;
         fs::create_dir_all(&job.folder)
             .map_err(|error| failed(&job.folder.to_string_lossy(), error))?;
         let events = events().map_err(|error| failed(EVENTS, error))?;
-        let mut child = Command::new(program)
-            .args(&job.argv[1..])
+        let mut child = Command::new(&job.program)
+            .arg0(name)
+            .args(arguments)
             .env_clear()
             .envs(job.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(&job.folder)
@@ -100,6 +103,15 @@ impl Running {
                 self.pending.extend(data);
             }
             _ => self.input = None,
+        }
+    }
+
+    /// Closes a stream, of which the program is told by SIGPIPE when it writes more.
+    pub(super) fn close(&mut self, stream: Stream) {
+        match stream {
+            Stream::Out => self.out = None,
+            Stream::Error => self.error = None,
+            Stream::Events => {}
         }
     }
 

@@ -77,12 +77,13 @@ fn serve() -> io::Result<()> {
                     Err(error) => channel.say(&FromGuest::NotStarted(error))?,
                 },
                 (ToGuest::Input(data), Some(running)) => running.input(&data),
+                (ToGuest::Close(stream), Some(running)) => running.close(stream),
                 (ToGuest::Stop, _) => {
                     tcdrain(&channel.port)?;
                     return Ok(());
                 }
-                // Input for a program that has ended.
-                (ToGuest::Input(_) | ToGuest::Run(_), _) => {}
+                // They are for a program that has ended.
+                (ToGuest::Input(_) | ToGuest::Close(_) | ToGuest::Run(_), _) => {}
             }
         }
         if let Some(program) = &mut running {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ::matrix::kernels::{Entry, Error, Kernel, Store, entry, list};
+use ::matrix::kernels::{Entry, Error, Kernel, Store, entry, image, list};
 use ::matrix::machine::Machine;
 use ::matrix::plan::{Start, System};
 use ::matrix::qemu::{self, Accelerator, NoQemu, Qemu};
@@ -95,7 +95,12 @@ fn missing(names: &[&str], store: &Store) -> Result<Vec<&'static Entry>, Error> 
 /// A kernel that is booted on a machine.
 fn guest(kernel: Kernel, machine: Machine) -> System {
     let platform = platform(&kernel);
-    let start = Start::Boot(kernel.vmlinux.unwrap_or(kernel.image), machine);
+    let start = match kernel.damage {
+        Some(damage @ image::Error::CutOff { .. }) => {
+            Start::Cannot(format!("{}: {damage}", kernel.image.display()))
+        }
+        _ => Start::Boot(kernel.vmlinux.unwrap_or(kernel.image), machine),
+    };
     System { name: kernel.name, platform, start }
 }
 
