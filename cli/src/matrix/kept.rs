@@ -35,7 +35,8 @@ impl Kept {
         }
         let guest = &arguments.guest;
         digest.update(format!("{} {} {}", arguments.repeat, guest.cpus, guest.append));
-        let hex = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes = digest.finalize();
+        let hex = bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let folder = harness::xdg::folder("XDG_STATE_HOME", ".local/state");
         Ok(Kept { folder: folder.map(|folder| folder.join("matrix")), key: hex })
     }

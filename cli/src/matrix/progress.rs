@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::matrix::gather::Watcher;
 use anstyle::{AnsiColor, Reset};
 use harness::matrix::{Column, Matrix};
-use harness::record::Record;
+use harness::record::{Record, Run};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::arguments::{self, Progress};
@@ -175,7 +175,7 @@ pub(super) fn summarize(matrix: &Matrix, quiet: u8, screen: &Screen) {
         screen.line(&format!("{}note{Reset}: {note}", paint(AnsiColor::Yellow)));
     }
     for column in &matrix.columns {
-        for record in column.run.iter().flat_map(|run| run.unexpected()) {
+        for record in column.run.iter().flat_map(Run::unexpected) {
             let text = story(record).replacen(
                 &record.name(),
                 &format!("{} on {}", record.name(), column.name),

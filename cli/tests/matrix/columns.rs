@@ -136,7 +136,7 @@ fn the_parts_of_a_matrix_are_joined() {
     let names: Vec<_> = matrix.columns.iter().map(|column| &*column.name).collect();
     assert_eq!(names, ["5.10", "7.3"]);
     assert!(matrix.columns.iter().all(|column| is_whole(column, &ids(FEW))), "{matrix:?}");
-    assert!(std::fs::read_to_string(page).unwrap().contains("epoll.edge.every_arrival"));
+    assert!(std::fs::read_to_string(page).unwrap().contains("every_arrival"));
 }
 
 /// A matrix that was started, and the folder in which its temporary files lie.
@@ -159,10 +159,7 @@ fn wait_for(home: &TempDir, text: &str) {
 /// The consoles below a folder, which may come and go.
 fn consoles(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let below = |path: PathBuf| match path.is_dir() {
-        true => consoles(&path),
-        false => vec![path],
-    };
+    let below = |path: PathBuf| if path.is_dir() { consoles(&path) } else { vec![path] };
     entries.flat_map(|entry| below(entry.path())).filter(|path| path.ends_with("console")).collect()
 }
 
