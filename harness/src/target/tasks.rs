@@ -1,6 +1,6 @@
 //! The threads of a server, and what they did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use nix::unistd::Pid;
@@ -28,6 +28,8 @@ pub struct Sum {
     pub turns: BTreeMap<i32, Turns>,
     /// How often each was woken, by its thread id.
     pub wakeups: BTreeMap<i32, u64>,
+    /// Those that were not asleep at the moment, or at the first of the two.
+    pub awake: BTreeSet<i32>,
 }
 
 impl Sum {
@@ -51,12 +53,19 @@ impl Sum {
                 .iter()
                 .map(|(tid, count)| (*tid, count.saturating_sub(before(tid))))
                 .collect(),
+            awake: earlier.awake.clone(),
         }
     }
 
-    /// How many CPUs they want, all together, seen over `time` ([`Turns::share`]).
+    /// How many CPUs they want, all together, seen over `time` ([`Turns::share`]). A thread that was
+    /// awake at first and was never woken since has not slept, and wants a whole one: the wait
+    /// for a turn that it has not got yet does not show.
     pub fn cpus(&self, time: Duration) -> f64 {
-        self.turns.values().map(|turns| turns.share(time)).sum()
+        let one = |(tid, turns): (&i32, &Turns)| {
+            let sleepless = self.awake.contains(tid) && self.wakeups.get(tid) == Some(&0);
+            if sleepless { 1.0 } else { turns.share(time) }
+        };
+        self.turns.iter().map(one).sum()
     }
 
     /// The threads that were woken at least once.
@@ -173,6 +182,9 @@ impl Tasks {
                 continue;
             };
             sum.turns.insert(member.tid.as_raw(), turns);
+            if member.task.state().ok() == Some(State('R')) {
+                sum.awake.insert(member.tid.as_raw());
+            }
             sum.wakeups.insert(member.tid.as_raw(), switches.ok_or_else(wakeups_hidden)?);
         }
         Ok(sum)
@@ -186,5 +198,39 @@ impl Tasks {
 
     fn switches(&self) -> Vec<Option<u64>> {
         self.members.iter().map(|member| member.task.voluntary_switches().ok().flatten()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    /// A second in which a thread ran and waited so long, and was woken so often.
+    #[rstest]
+    #[case::asleep(0, 0, 0, false, 0.0)]
+    #[case::a_spin_on_a_free_machine(1000, 0, 0, true, 1.0)]
+    #[case::a_spin_that_seldom_gets_its_turn(100, 900, 0, true, 1.0)]
+    #[case::a_spin_whose_last_wait_does_not_show(100, 200, 0, true, 1.0)]
+    #[case::a_spin_that_was_kept_from_running(0, 0, 0, true, 1.0)]
+    #[case::a_timer(10, 0, 10, false, 0.01)]
+    #[case::a_timer_that_waits_long_for_each_turn(10, 500, 10, true, 0.02)]
+    #[case::just_woken(1, 0, 0, false, 0.001)]
+    #[case::half_of_a_cpu(500, 0, 100, false, 0.5)]
+    fn the_load_of_a_machine_makes_no_spin_and_hides_none(
+        #[case] ran: u64,
+        #[case] waited: u64,
+        #[case] woken: u64,
+        #[case] awake: bool,
+        #[case] cpus: f64,
+    ) {
+        let millis = Duration::from_millis;
+        let sum = Sum {
+            turns: BTreeMap::from([(7, Turns { ran: millis(ran), waited: millis(waited) })]),
+            wakeups: BTreeMap::from([(7, woken)]),
+            awake: awake.then_some(7).into_iter().collect(),
+        };
+        let found = sum.cpus(millis(1000));
+        assert!((found - cpus).abs() < 0.001, "{found}");
     }
 }
