@@ -64,8 +64,9 @@ impl Qemu {
     /// The kernel's command line. `loglevel=5` lets warnings through, and `printk.devkmsg=on` every
     /// mark at a case's begin and end; `earlyprintk` shows what a kernel dies of before it has a
     /// console; `oops=panic`, and `panic=-1` with QEMU's `-no-reboot`, end a kernel that is broken
-    /// at once; `unknown_nmi_panic` makes it explain a hang; self-tests of cryptography would take as long as all the rest of the boot;
-    /// the check of the timer fails on loaded hosts. None of these touches what is judged.
+    /// at once; `unknown_nmi_panic` makes it explain a hang; self-tests of cryptography would take as
+    /// long as all the rest of the boot; the check of the timer fails on loaded hosts. None of
+    /// these touches what is judged.
     pub(crate) fn command_line(&self) -> String {
         let own = format!(
             "console=ttyS0 earlyprintk=ttyS0 loglevel=5 printk.devkmsg=on panic=-1 oops=panic unknown_nmi_panic=1 \
