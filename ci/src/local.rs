@@ -12,6 +12,7 @@ use harness::matrix::{Broken, Column, Fault, Platform};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::console;
 use crate::gather::{Gathered, Watcher};
 use crate::session::Lost;
 
@@ -58,9 +59,8 @@ pub fn judge(task: &Task, watcher: &dyn Watcher) -> Column {
 
 fn run(task: &Task, gathered: &mut Gathered, watcher: &dyn Watcher) -> Result<(), Lost> {
     let broken = |how, reason: String| {
-        let log = std::fs::read_to_string(task.folder.join("console")).unwrap_or_default();
-        let console: Vec<_> = log.lines().map(str::to_owned).collect();
-        Lost::Broken(Broken { how, reason, console: crate::console::tail(&console) })
+        let console = console::tail(&console::read(&task.folder.join("console")));
+        Lost::Broken(Broken { how, reason, console })
     };
     let begin = Instant::now();
     let mut process = start(task)

@@ -66,14 +66,6 @@ impl Machine {
         *memory = mebibytes.max(*memory);
     }
 
-    /// Its memory, in MiB.
-    pub fn memory(&self) -> u64 {
-        match self {
-            Machine::Qemu(qemu) => qemu.memory,
-            Machine::Uml(uml) => uml.memory,
-        }
-    }
-
     /// The exit status of its process after an end in order.
     pub(crate) fn end_status(&self) -> i32 {
         match self {
@@ -93,7 +85,7 @@ impl Machine {
     ) -> io::Result<Started> {
         match self {
             Machine::Qemu(qemu) => qemu.start(image, initramfs, console, complaints),
-            Machine::Uml(uml) => uml.start(image, initramfs, console, complaints),
+            Machine::Uml(uml) => uml.start(image, initramfs, console),
         }
     }
 }

@@ -42,7 +42,6 @@ impl Uml {
         image: &Path,
         initramfs: &Path,
         console: &Path,
-        _complaints: File,
     ) -> io::Result<Started> {
         let (channel, guest_end) = UnixStream::pair()?;
         let guest_end = OwnedFd::from(guest_end);

@@ -3,10 +3,11 @@
 use std::io::IsTerminal as _;
 
 use anstyle::{AnsiColor, Reset};
-use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget};
 use matrix::kernels::{Entry, Error, Event, Fetched, Store, entry, list};
 
 use crate::arguments::Kernels;
+use crate::progress::bar_style;
 use crate::screen::{Screen, paint};
 use crate::{COULD_NOT_JUDGE, Failure};
 
@@ -47,11 +48,7 @@ pub(crate) fn fetch(entries: &[&Entry], screen: &Screen) -> Result<u8, Failure> 
     };
     let bar = ProgressBar::with_draw_target(Some(0), target);
     let style = "{bar:32.green} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {elapsed} {wide_msg}";
-    bar.set_style(
-        ProgressStyle::with_template(style)
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("━━╌"),
-    );
+    bar.set_style(bar_style(style));
     let line = |text: &str| bar.suspend(|| screen.line(text));
     let ended = Store::open()?.fetch(entries, &|event| match event {
         Event::Waiting => line("waiting for another ioconform that fetches or removes kernels"),

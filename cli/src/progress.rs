@@ -55,12 +55,22 @@ impl<'a> Display<'a> {
     }
 }
 
+/// The style of a bar.
+pub(crate) fn bar_style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template);
+    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌")
+}
+
+/// The style of a line below a bar.
+pub(crate) fn line_style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
 impl Kind {
     fn bar(trials: u64) -> Kind {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
         let bar = all.add(ProgressBar::new(trials));
-        let style = ProgressStyle::with_template("{bar:32.green} {pos}/{len} {elapsed} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌"));
+        bar.set_style(bar_style("{bar:32.green} {pos}/{len} {elapsed} {msg}"));
         Kind::Bar { all, bar, running: Mutex::default() }
     }
 }
@@ -69,10 +79,7 @@ impl Watcher for Display<'_> {
     fn started(&self, item: Item) {
         if let Kind::Bar { all, running, .. } = &self.kind {
             let line = all.add(ProgressBar::new_spinner());
-            line.set_style(
-                ProgressStyle::with_template("  {spinner} {msg} {elapsed}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
+            line.set_style(line_style("  {spinner} {msg} {elapsed}"));
             line.set_message(item.name());
             line.enable_steady_tick(Duration::from_millis(200));
             running.lock().unwrap_or_else(PoisonError::into_inner).insert(item.name(), line);

@@ -196,9 +196,5 @@ fn events() -> io::Result<File> {
         Ok(()) | Err(Errno::EEXIST) => {}
         Err(error) => return Err(error.into()),
     }
-    OpenOptions::new().read(true).write(true).custom_flags(libc_nonblock()).open(EVENTS)
-}
-
-fn libc_nonblock() -> i32 {
-    OFlag::O_NONBLOCK.bits()
+    OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(EVENTS)
 }

@@ -10,9 +10,10 @@ use ::matrix::gather::Watcher;
 use anstyle::{AnsiColor, Reset};
 use harness::matrix::{Column, Matrix};
 use harness::record::{Record, Run};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use crate::arguments::{self, Progress};
+use crate::progress::{bar_style, line_style};
 use crate::screen::{Screen, paint};
 use crate::summary::{counts, story};
 
@@ -83,10 +84,7 @@ impl Bars {
     fn new(trials: usize) -> Bars {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         let total = all.add(ProgressBar::new(trials as u64));
-        let style = "{bar:32.green} {pos}/{len} {elapsed}, {eta} left";
-        let style =
-            ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-        total.set_style(style.progress_chars("━━╌"));
+        total.set_style(bar_style("{bar:32.green} {pos}/{len} {elapsed}, {eta} left"));
         total.enable_steady_tick(Duration::from_secs(1));
         Bars { all, total, running: Mutex::default() }
     }
@@ -96,8 +94,7 @@ impl Bars {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let line = running.entry(column.to_owned()).or_insert_with(|| {
             let line = self.all.add(ProgressBar::new_spinner());
-            let style = ProgressStyle::with_template("  {spinner} {prefix:<16} {pos:>3} {msg}");
-            line.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            line.set_style(line_style("  {spinner} {prefix:<16} {pos:>3} {msg}"));
             line.set_prefix(column.to_owned());
             line.enable_steady_tick(Duration::from_millis(200));
             line
