@@ -21,7 +21,8 @@ pub fn known() -> PathBuf {
 }
 
 /// Where a guest may run fast. The answer of the last time is kept in the file `known`, for as long
-/// as this system and its QEMU stay what they are.
+/// as this system, its QEMU and the kernel stay what they are: a kernel of the user's own that is
+/// broken says nothing of another.
 #[derive(Debug)]
 pub struct Probe<'a> {
     /// The kernel that is booted: the newer the better.
@@ -43,12 +44,13 @@ impl Probe<'_> {
             return (Accelerator::Tcg, None);
         }
         let here = System::here();
-        let key = format!("QEMU {}, {} {}", qemu.version, here.release, here.version);
+        let image = self.image.display();
+        let key = format!("QEMU {}, {} {}, {image}", qemu.version, here.release, here.version);
         let known = std::fs::read_to_string(self.known).unwrap_or_default();
         let answer = match known.split_once('\n') {
             Some((known, answer)) if known == key => answer.trim().to_owned(),
             _ => {
-                let answer = self.boot(qemu);
+                let Some(answer) = self.boot(qemu) else { return (Accelerator::Tcg, None) };
                 if let Some(folder) = self.known.parent() {
                     // Kept or not: it is only asked again.
                     let _ = std::fs::create_dir_all(folder);
@@ -64,9 +66,11 @@ impl Probe<'_> {
         }
     }
 
-    /// [`WORKS`], or what does not.
-    fn boot(&self, qemu: &Qemu) -> String {
-        let qemu = Qemu { accelerator: Accelerator::Kvm, ..qemu.clone() };
+    /// [`WORKS`], or what does not; nothing if the user wants to end first. The user's own words for
+    /// the kernel, which may be meant to break it, are left out.
+    fn boot(&self, qemu: &Qemu) -> Option<String> {
+        let append = String::new();
+        let qemu = Qemu { accelerator: Accelerator::Kvm, append, ..qemu.clone() };
         let boot = Boot {
             machine: &Machine::Qemu(qemu),
             image: self.image,
@@ -76,9 +80,9 @@ impl Probe<'_> {
             cancel: self.cancel,
         };
         match boot.once().and_then(crate::session::Session::stop) {
-            Ok(()) => WORKS.to_owned(),
-            Err(Lost::Broken(broken)) => broken.reason,
-            Err(Lost::Cancelled) => "not found out".to_owned(),
+            Ok(()) => Some(WORKS.to_owned()),
+            Err(Lost::Broken(broken)) => Some(broken.reason),
+            Err(Lost::Cancelled) => None,
         }
     }
 }
