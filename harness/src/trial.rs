@@ -226,6 +226,9 @@ impl Trial {
 
     /// Ends the trial's report.
     pub(crate) fn end(&mut self, result: Result) -> Result {
+        if crate::watch::rested() {
+            self.settled(crate::watch::Sight::Quiet.word())?;
+        }
         let (verdict, reason, mend) = match result {
             Ok(()) if self.last.is_none() => {
                 (Verdict::Error, "the case made no check".to_owned(), String::new())

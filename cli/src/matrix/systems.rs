@@ -76,7 +76,26 @@ pub(super) fn systems(
             }),
         }
     }
+    tell_apart(&mut systems)?;
     Ok(systems)
+}
+
+/// Two files of the same name are called by their paths. A system that is named twice is a mistake.
+fn tell_apart(systems: &mut [System]) -> Result<(), Failure> {
+    let names: Vec<String> = systems.iter().map(|system| system.name.clone()).collect();
+    for system in &mut *systems {
+        let named = names.iter().filter(|name| **name == system.name).count();
+        if named > 1 && !system.platform.origin.is_empty() {
+            system.name.clone_from(&system.platform.origin);
+        }
+    }
+    for (at, system) in systems.iter().enumerate() {
+        if systems[..at].iter().any(|earlier| earlier.name == system.name) {
+            let twice = anyhow::anyhow!("`{}` is there twice", system.name);
+            return Err(Failure::usage(twice));
+        }
+    }
+    Ok(())
 }
 
 /// The entries that are named and not here.

@@ -111,6 +111,35 @@ fn files_that_are_no_kernels_are_columns_beside_a_whole_one() {
     assert!(is_whole(whole, &ids(FEW)), "{whole:?}");
 }
 
+/// Their columns, and what is kept of them, are not one.
+#[test]
+fn kernels_of_one_name_are_called_by_their_paths() {
+    let home = home();
+    // The beginning of a kernel, which says that there is more.
+    let mut image = vec![0; 0x250];
+    image[0x202..0x208].copy_from_slice(b"HdrS\x0f\x02");
+    image[0x24c] = 200;
+    let paths = ["old", "new"].map(|folder| {
+        std::fs::create_dir(home.path().join(folder)).unwrap();
+        let path = path(&home, &format!("{folder}/bzImage"));
+        std::fs::write(&path, &image).unwrap();
+        path
+    });
+    let file = path(&home, "m.json");
+    with_kernels(&home)
+        .args(["matrix", FEW, "--kernel", &paths[0], "--kernel", &paths[1]])
+        .args(["-o", &format!("json={file}")])
+        .assert()
+        .code(3);
+    let names: Vec<String> = read(&file).columns.into_iter().map(|column| column.name).collect();
+    assert_eq!(names, paths);
+    with_kernels(&home)
+        .args(["matrix", FEW, "--kernel", &paths[0], "--kernel", &paths[0]])
+        .assert()
+        .code(2)
+        .stderr(contains(format!("`{}` is there twice", paths[0])));
+}
+
 /// What the ready files for CI do: parts, each judged on its own, and one report of all.
 #[test]
 fn the_parts_of_a_matrix_are_joined() {
@@ -226,7 +255,8 @@ fn an_interrupted_matrix_keeps_what_is_done_and_leaves_nothing(#[case] signal: S
     let file = path(&home, "m.json");
     let output = format!("json={file}");
     let kernels = ["--kernel", "5.10", "--kernel", "7.3", "--jobs", "1"];
-    let mut matrix = started(&home, &[&[FEW, "-o", &output][..], &kernels].concat());
+    let arguments = [&[FEW, "-o", &output][..], &kernels].concat();
+    let mut matrix = started(&home, &arguments);
     let mut stdout = BufReader::new(matrix.stdout.take().unwrap());
     let mut first = String::new();
     stdout.read_line(&mut first).unwrap();
@@ -240,6 +270,15 @@ fn an_interrupted_matrix_keeps_what_is_done_and_leaves_nothing(#[case] signal: S
     assert!(matrix.interrupted);
     assert!(is_whole(&matrix.columns[0], &ids(FEW)), "{:?}", matrix.columns[0]);
     assert_eq!(matrix.columns[1].broken.as_ref().unwrap().how, Fault::Interrupted);
+    let resumed = started(&home, &[&arguments[..], &["--resume"]].concat());
+    let resumed = resumed.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&resumed.stdout);
+    assert_eq!(resumed.status.code(), Some(0), "{said}");
+    assert!(said.contains("[1/1] 7.3 ") && !said.contains("[1/1] 5.10 "), "{said}");
+    let whole = read(&file);
+    assert!(whole.notes.iter().any(|note| note == "1 of 2 systems were judged before"));
+    assert_eq!(whole.columns[0], matrix.columns[0]);
+    assert!(is_whole(&whole.columns[1], &ids(FEW)), "{:?}", whole.columns[1]);
 }
 
 /// Not even SIGKILL leaves a guest behind.

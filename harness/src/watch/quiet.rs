@@ -3,6 +3,7 @@
 //! in which the suite waits for time to pass, and evidence that rests on it says so.
 
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::trial::{Result, Stop};
@@ -14,9 +15,18 @@ const FACTOR: u32 = 20;
 /// How often the control is asked.
 const ROUNDS: usize = 5;
 
+/// Whether a quiet period has passed in this process.
+static RESTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether something in this trial rests on a quiet period.
+pub(crate) fn rested() -> bool {
+    RESTED.load(Ordering::Relaxed)
+}
+
 /// Lets a quiet period pass. Its length comes from a positive control: how long this system takes,
 /// right now, to wake a thread that sleeps in `read` and to hear from it.
 pub(crate) fn rest() -> Result {
+    RESTED.store(true, Ordering::Relaxed);
     let slowest = control()?;
     let_pass(SHORTEST.max(slowest * FACTOR))
 }
