@@ -17,7 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::console;
 use crate::machine::{Machine, Started};
-use crate::protocol::{FromGuest, Job, PART, PIECE, Stream, ToGuest, decode, encode, line};
+use crate::protocol::{FromGuest, Job, PART, PIECE, Stream, ToGuest, Unpacker, encode, line};
 
 /// How long a guest is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,7 @@ pub struct Session {
     monitor: Option<UnixStream>,
     end_status: i32,
     heard: Vec<u8>,
+    unpacker: Unpacker,
     /// What is still to be said, and how many bytes of it may be said now.
     unsaid: VecDeque<u8>,
     room: usize,
@@ -163,6 +164,7 @@ impl Boot<'_> {
             monitor,
             end_status: self.machine.end_status(),
             heard: Vec::new(),
+            unpacker: Unpacker::default(),
             unsaid: VecDeque::new(),
             room: 2 * PART,
             folder: self.folder.to_owned(),
@@ -216,13 +218,15 @@ impl Session {
         loop {
             let source = input.as_deref().filter(|_| wanted).map(|input| input.descriptor());
             match self.hear(Instant::now() + self.patience.silence, cancel, source) {
-                Ok(Heard::Message(FromGuest::Output(stream, data))) => match decode(&data) {
-                    Some(data) if output(stream, &data).is_break() => {
-                        self.say(&ToGuest::Close(stream));
+                Ok(Heard::Message(FromGuest::Output(stream, data))) => {
+                    match self.unpacker.unpack(&data) {
+                        Some(data) if output(stream, &data).is_break() => {
+                            self.say(&ToGuest::Close(stream));
+                        }
+                        Some(_) => {}
+                        None => return Err(self.broken("the guest's messages are garbled")),
                     }
-                    Some(_) => {}
-                    None => return Err(self.broken("the guest's messages are garbled")),
-                },
+                }
                 Ok(Heard::Message(FromGuest::Wants)) => {
                     wanted = input.is_some();
                     if !wanted {

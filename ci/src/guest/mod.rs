@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
 
-use crate::protocol::{FromGuest, PART, PIECE, Stream, ToGuest, encode, line};
+use crate::protocol::{FromGuest, PART, PIECE, Packer, Stream, ToGuest, line};
 use job::Running;
 
 /// The environment variable that makes pid 1 a guest. The kernel hands words of its command line
@@ -62,6 +62,7 @@ fn serve() -> io::Result<()> {
     let mut channel = Channel::open()?;
     channel.say(&FromGuest::Ready { clocksource: place::clocksource() })?;
     let mut running: Option<Running> = None;
+    let mut packer = Packer::default();
     loop {
         let ready = wait(&channel.port, running.as_ref())?;
         if ready.is_none() {
@@ -88,7 +89,7 @@ fn serve() -> io::Result<()> {
         }
         if let Some(program) = &mut running {
             for (stream, data) in program.output()? {
-                channel.say(&FromGuest::Output(stream, encode(&data)))?;
+                channel.say(&FromGuest::Output(stream, packer.pack(&data)?))?;
             }
             if program.wants_input()? {
                 channel.say(&FromGuest::Wants)?;
