@@ -100,17 +100,18 @@ impl<'a> Found<'a> {
     fn in_short(&self) -> String {
         const COLUMNS: usize = 18;
         let (word, style) = self.verdict();
-        let indent = " ".repeat(COLUMNS);
+        let below = COLUMNS + 2;
+        let indent = " ".repeat(below);
         let bold = Style::new().bold();
         let mut text = format!(
             "\n{bold}{}{Reset}  {style}{word:<11}{Reset}  {bold}{}{Reset}",
             self.claim.id,
             hanging(&self.claim.text, COLUMNS)
         );
-        let _ = write!(text, "\n{indent}{}", hanging(&self.truth(), COLUMNS));
+        let _ = write!(text, "\n{indent}{}", hanging(&self.truth(), below));
         for (outcome, records) in self.outcomes() {
             let line = format!("{outcome}: {}", names(&records));
-            let _ = write!(text, "\n{indent}{}", hanging(&line, COLUMNS));
+            let _ = write!(text, "\n{indent}{}", hanging(&line, below));
         }
         text
     }
@@ -134,7 +135,8 @@ impl<'a> Found<'a> {
                 continue;
             }
             let _ = write!(text, "\n  {} {}", outcome(record), record.name());
-            for more in [&record.claim, &record.reason, &record.note] {
+            let why = if record.note.is_empty() { &record.reason } else { &record.note };
+            for more in [&record.claim, why] {
                 if !more.is_empty() {
                     let _ = write!(text, "\n      {}", hanging(more, 6));
                 }
@@ -247,7 +249,7 @@ mod tests {
         let (standing, text, last) = told(Strength::Folklore, Verdict::Deviates, true);
         assert_eq!(standing, Standing::Confirmed);
         assert!(text.starts_with("\nS25  partly true  There was a thundering herd"), "{text}");
-        assert!(text.contains("\n                  It is solved for accept;"), "{text}");
+        assert!(text.contains("\n                    It is solved for accept;"), "{text}");
         assert!(text.ends_with("deviates as known: herd.poll.in_poll"), "{text}");
         assert_eq!(last, "\n1 claims, decided by 1 cases in 1.23 s: 1 partly true; 0 otherwise");
     }

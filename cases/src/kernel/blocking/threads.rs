@@ -29,7 +29,7 @@ fn messages_mix(t: &mut Trial) -> Result {
     })?;
     check!(t, long.sleeps_in(t, Call::WRITE)?, "a thread waits in the middle of its message");
 
-    let (mut stream, mut piece) = (Vec::new(), [0; 64 << 10]);
+    let (mut stream, mut piece) = (Vec::new(), [0; 16 << 10]);
     let (mut sent, whole) = (false, MESSAGE + 1);
     let ended = t.eventually(|| {
         let length = server.read(&mut piece).unwrap_or(0);
