@@ -5,9 +5,11 @@ pub mod kernel;
 pub mod models;
 pub mod server;
 pub mod testing;
+mod topics;
 
 pub use harness::dialect::{Dialect, Http};
 pub use harness::target::{SignalName, Target};
+pub use topics::{Topic, topics};
 
 /// All cases, sorted by id. Whoever wants the catalogue calls this and not the harness: a program
 /// that never names this crate would not link it, and would silently have no cases.

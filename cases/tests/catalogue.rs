@@ -54,3 +54,63 @@ fn no_two_cases_claim_the_same() {
     let claims: BTreeSet<_> = cases.iter().map(|case| case.claim).collect();
     assert_eq!(claims.len(), cases.len());
 }
+
+/// `ioconform explain AREA` tells what an area and its topics are about.
+#[test]
+fn every_area_and_topic_has_a_head() {
+    let head = |id: &str| cases::topics().iter().find(|topic| topic.id == id).map(|it| it.head);
+    for case in cases::catalogue() {
+        for id in [case.area(), case.topic()] {
+            let head = head(id).unwrap_or("");
+            assert!(head.len() > 20 && !head.starts_with(char::is_whitespace), "{id}: {head:?}");
+        }
+    }
+    assert!(cases::topics().is_sorted_by(|a, b| a.id < b.id));
+    for topic in cases::topics() {
+        assert!(!harness::catalogue::all().iter().any(|case| case.id == topic.id), "{}", topic.id);
+    }
+}
+
+/// What is written of a claim is only believed because a case shows it.
+#[test]
+fn every_claim_of_the_notes_has_a_case_that_decides_it() {
+    let decided: BTreeSet<_> = cases::catalogue().iter().flat_map(|case| case.notes()).collect();
+    let open: Vec<_> = harness::claims::all()
+        .iter()
+        .map(|claim| &*claim.id)
+        .filter(|id| !decided.contains(id))
+        .collect();
+    assert_eq!(open, [""; 0], "claims that no case decides");
+}
+
+/// The names in the column "here" of a table, each with its row.
+fn named_cases(text: &str) -> Vec<(String, String)> {
+    let mut names = Vec::new();
+    let mut in_table = false;
+    for line in text.lines() {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let Some(last) = cells.len().checked_sub(2).map(|last| cells[last]) else {
+            in_table = false;
+            continue;
+        };
+        if last == "here" {
+            in_table = true;
+        } else if in_table && !last.starts_with("---") {
+            let found: Vec<_> = last.split('`').skip(1).step_by(2).collect();
+            assert!(!found.is_empty(), "no case is named: {line}");
+            names.extend(found.into_iter().map(|name| (name.to_owned(), line.to_owned())));
+        }
+    }
+    names
+}
+
+#[test]
+fn what_is_said_to_cover_other_suites_exists() {
+    let names = named_cases(include_str!("../../docs/coverage.md"));
+    assert!(names.len() > 50, "{} names", names.len());
+    let cases = cases::catalogue();
+    for (name, row) in names {
+        let pattern = harness::filter::Pattern::new(&name).unwrap();
+        assert!(cases.iter().any(|case| pattern.matches(case.id)), "`{name}` is no case: {row}");
+    }
+}

@@ -17,12 +17,32 @@ Examples:
   ioconform run herd --repeat 200              is it steady?
   ioconform server --preset nginx              judge a server
   ioconform server -- ./my-server --listen {addr}
-  ioconform explain herd.blocking              what a case claims, and how it is decided
+  ioconform claims S25                         what is true of what is said of servers
+  ioconform explain herd                       what an area is about, and what its cases claim
+  ioconform explain herd.blocking.threads      what a case claims, and how it is decided
   ioconform diff before.json now.json          what changed
   ioconform report a.json b.json -o both.html  results side by side, as a page
 
 Exit status: 0 all as expected, 1 something unexpected, 2 usage, 3 could not judge,
 4 nothing ran, 130 interrupted.";
+
+const CLAIMS_EXAMPLES: &str = "\
+Examples:
+  ioconform claims                             every claim, decided anew on this kernel
+  ioconform claims S25 S29                     two of them, with each case and what it claims
+  ioconform claims S25 -v                      and with every check and its values
+  ioconform claims -q                          only what is otherwise here
+  ioconform run -E 'claim(S25)' --repeat 100   are the cases that decide it steady?
+
+Exit status: 0 every claim is here as it is written, 1 one is otherwise, or a case ended
+unexpectedly, 2 usage, 3 could not judge, 130 interrupted.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  ioconform explain herd                       what the herd is, and what the cases of it claim
+  ioconform explain epoll.edge                 the same of one topic
+  ioconform explain herd.blocking.threads      one case: source, kernels, evidence, code
+  ioconform explain 'herd.blocking.*'          each of several cases";
 
 const SERVER_EXAMPLES: &str = "\
 Examples:
@@ -122,9 +142,15 @@ pub(crate) enum Command {
     Serve(Box<servers::Arguments>),
     /// List the cases that a selection means
     List(List),
-    /// Tell what a case claims, where that is stated, how it is decided and what was last seen here
+    /// Tell what is true of the claims of the study notes, by running the cases that decide them
+    #[command(after_help = CLAIMS_EXAMPLES)]
+    Claims(Box<Claims>),
+    /// Tell what an area or topic is about and what its cases claim; of a case, where that is stated,
+    /// how it is decided and what was last seen here
+    #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain {
-        /// A case's id, or a pattern
+        /// An area, a topic of one (`epoll.edge`), a case's id, or a glob
+        #[arg(value_name = "AREA|ID")]
         id: String,
     },
     /// Tell what this machine can and cannot show, and the command that mends it
@@ -238,6 +264,15 @@ pub(crate) struct List {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) execution: Execution,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Claims {
+    /// Claims, as `S25`: they are shown in full; all claims in short if none is given
+    #[arg(value_name = "CLAIM")]
+    pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) execution: Execution,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -38,11 +38,29 @@ pub(crate) struct Assignment<'a> {
     pub(crate) whole: bool,
 }
 
+/// What was done, and the file of its result, if it could be kept.
+pub(crate) struct Performed {
+    pub(crate) run: Run,
+    kept: Option<PathBuf>,
+}
+
+/// Runs the cases, tells what came of it, and writes it down. Returns the exit code.
 pub(crate) fn execute(
     assignment: &Assignment,
     arguments: &Execution,
     screen: &Screen,
 ) -> Result<u8, Failure> {
+    let performed = perform(assignment, arguments, screen)?;
+    summarize(arguments, screen, &performed.run);
+    Ok(write_down(performed, arguments, screen))
+}
+
+/// Runs the cases, with progress on the screen.
+pub(crate) fn perform(
+    assignment: &Assignment,
+    arguments: &Execution,
+    screen: &Screen,
+) -> Result<Performed, Failure> {
     let judge = judge(arguments)?;
     arguments.output.iter().try_for_each(Output::check).map_err(Failure::usage)?;
     if arguments.output.iter().any(Output::is_stdout) {
@@ -123,22 +141,27 @@ pub(crate) fn execute(
     }
     run.records = done.records;
     let kept = state::remember(&run);
-    summarize(arguments, screen, &run);
+    Ok(Performed { run, kept })
+}
+
+/// Writes the reports and the baseline that were asked for. Returns the exit code.
+pub(crate) fn write_down(performed: Performed, arguments: &Execution, screen: &Screen) -> u8 {
+    let Performed { run, kept } = performed;
     let written = write_reports(arguments, &run, kept.as_deref());
     let blessed = if arguments.bless { bless(arguments, &run, screen) } else { Ok(()) };
     if let Err(failure) = written.and(blessed) {
         screen.error(&format!("{failure:#}"));
-        return Ok(match run.exit_code() {
+        return match run.exit_code() {
             0 => COULD_NOT_JUDGE,
             code => code,
-        });
+        };
     }
     let accepted = |record: &Record| arguments.bless && Baseline::accepts(record);
     let rest = Run {
         records: run.records.into_iter().filter(|record| !accepted(record)).collect(),
         ..run
     };
-    Ok(if rest.records.is_empty() { 0 } else { rest.exit_code() })
+    if rest.records.is_empty() { 0 } else { rest.exit_code() }
 }
 
 impl<'a> Assignment<'a> {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod claims;
 mod execution;
 mod kernels;
 mod matrix;
@@ -9,6 +10,7 @@ mod outputs;
 #[cfg(test)]
 mod pipelines;
 mod progress;
+mod prose;
 mod run;
 mod screen;
 mod select;
@@ -80,6 +82,7 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
         Command::Bench(arguments) => bench::bench(arguments, screen),
         Command::Serve(arguments) => Ok(serve(arguments)?),
         Command::List(arguments) => show::list(arguments, screen),
+        Command::Claims(arguments) => claims::claims(arguments, screen),
         Command::Explain { id } => show::explain(id, screen),
         Command::Doctor => Ok(show::doctor(screen)),
         Command::Diff { old, new } => show::diff(old, new.as_deref(), screen),

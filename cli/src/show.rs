@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Reset, Style};
+use cases::Topic;
 use clap::CommandFactory as _;
 use harness::case::Case;
 use harness::filter::Pattern;
@@ -13,6 +14,7 @@ use harness::suggest::did_you_mean;
 
 use crate::arguments::{Cli, List};
 use crate::outputs::Output;
+use crate::prose::{hanging, paragraphs};
 use crate::screen::{Screen, color, paint};
 use crate::summary::evidence;
 use crate::{Failure, select, state};
@@ -33,6 +35,10 @@ pub(crate) fn list(arguments: &List, screen: &Screen) -> Result<u8, Failure> {
 
 pub(crate) fn explain(id: &str, screen: &Screen) -> Result<u8, Failure> {
     let all = cases::catalogue();
+    if let Some(topic) = topic(id) {
+        explain_topics(topic, &all, screen);
+        return Ok(0);
+    }
     let means = |text: &str| -> Result<Vec<&&Case>, Failure> {
         let pattern = Pattern::new(text).map_err(Failure::usage)?;
         Ok(all.iter().filter(|case| pattern.matches(case.id)).collect())
@@ -43,9 +49,11 @@ pub(crate) fn explain(id: &str, screen: &Screen) -> Result<u8, Failure> {
     }
     if meant.is_empty() {
         let ids: Vec<_> = all.iter().map(|case| case.id).collect();
+        let topics = cases::topics().iter().map(|topic| topic.id);
+        let known: Vec<_> = topics.chain(ids).collect();
         return Err(Failure::usage(anyhow::anyhow!(
-            "no case matches `{id}`{}",
-            did_you_mean(id, &ids)
+            "no area, topic or case matches `{id}`{}",
+            did_you_mean(id, &known)
         )));
     }
     for (number, case) in meant.iter().enumerate() {
@@ -57,9 +65,37 @@ pub(crate) fn explain(id: &str, screen: &Screen) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// The area or topic that a text is the id of; of servers, the first part may be left out.
+fn topic(text: &str) -> Option<&'static Topic> {
+    [text.to_owned(), format!("server.{text}")]
+        .iter()
+        .find_map(|id| cases::topics().iter().find(|topic| topic.id == id))
+}
+
+/// What an area and each of its topics is about, and what their cases claim.
+fn explain_topics(whole: &Topic, all: &[&Case], screen: &Screen) {
+    let bold = Style::new().bold();
+    let below = format!("{}.", whole.id);
+    let belongs = |topic: &&Topic| topic.id == whole.id || topic.id.starts_with(&below);
+    for topic in cases::topics().iter().filter(belongs) {
+        if topic.id != whole.id {
+            screen.line("");
+        }
+        screen.line(&format!("{bold}{}{Reset}\n{}", topic.id, paragraphs(topic.head, 2)));
+        let mut space = "\n";
+        for case in all.iter().filter(|case| case.topic() == topic.id) {
+            screen.line(&format!("{space}  {bold}{}{Reset}", case.id));
+            screen.line(&format!("      {}", hanging(case.claim, 6)));
+            space = "";
+        }
+    }
+}
+
 fn explain_one(case: &Case, screen: &Screen) {
     let bold = Style::new().bold();
-    let row = |label: &str, text: &str| screen.line(&format!("{bold}{label:<10}{Reset} {text}"));
+    let as_it_is =
+        |label: &str, text: &str| screen.line(&format!("{bold}{label:<10}{Reset} {text}"));
+    let row = |label: &str, text: &str| as_it_is(label, &hanging(text, 11));
     row("case", case.id);
     row("claim", case.claim);
     for source in case.sources {
@@ -97,7 +133,7 @@ fn explain_one(case: &Case, screen: &Screen) {
     let seen = state::last_seen(case.id);
     for (when, record) in &seen {
         let text = evidence(record).replace('\n', "\n           ");
-        row("last seen", &format!("in the run of {when}:{text}"));
+        as_it_is("last seen", &format!("in the run of {when}:{text}"));
     }
     if seen.is_empty() {
         let (command, server) =
@@ -107,7 +143,7 @@ fn explain_one(case: &Case, screen: &Screen) {
             &format!("never here; run it with: ioconform {command} {}{server}", case.id),
         );
     }
-    row("decided by", &format!("{}:{}\n", case.file, case.line));
+    as_it_is("decided by", &format!("{}:{}\n", case.file, case.line));
     screen.line(case.text);
 }
 

@@ -15,9 +15,7 @@ pub(crate) fn summarize(arguments: &Execution, screen: &Screen, run: &Run) {
         return;
     }
     if arguments.quiet == 0 {
-        for note in &run.notes {
-            screen.line(&format!("{}note{Reset}: {note}", paint(AnsiColor::Yellow)));
-        }
+        notes(screen, run);
         if arguments.verbose > 0 {
             run.records.iter().for_each(|record| screen.line(&evidence(record)));
         } else {
@@ -38,6 +36,19 @@ pub(crate) fn summarize(arguments: &Execution, screen: &Screen, run: &Run) {
     screen.line(&last_line(run));
 }
 
+/// What the run wants its reader to know.
+pub(crate) fn notes(screen: &Screen, run: &Run) {
+    for note in &run.notes {
+        screen.line(&format!("{}note{Reset}: {note}", paint(AnsiColor::Yellow)));
+    }
+}
+
+/// What was judged.
+pub(crate) fn system(run: &Run) -> String {
+    let system = &run.system;
+    format!("{} {} on {}, {} CPUs", system.name, system.release, system.machine, system.cpus)
+}
+
 /// One line an area, or a server: how many cases ended how.
 fn groups(screen: &Screen, run: &Run) {
     let mut groups: Vec<(&str, Vec<&Record>)> =
@@ -50,10 +61,7 @@ fn groups(screen: &Screen, run: &Run) {
             None => groups.push((name, vec![record])),
         }
     }
-    screen.line(&format!(
-        "\n{} {} on {}, {} CPUs",
-        run.system.name, run.system.release, run.system.machine, run.system.cpus
-    ));
+    screen.line(&format!("\n{}", system(run)));
     let width = groups.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(13) + 1;
     for (name, records) in &groups {
         screen.line(&format!("  {name:<width$}{}", counts(records)));
@@ -112,7 +120,7 @@ fn not_judged(screen: &Screen, run: &Run) {
 }
 
 /// A verdict and what it means here, in words.
-fn outcome(record: &Record) -> String {
+pub(crate) fn outcome(record: &Record) -> String {
     let more = match (record.verdict, record.expected) {
         (_, false) => " unexpectedly",
         (Verdict::Deviates, true) if record.strength == Strength::Should => " (recommended only)",
@@ -205,13 +213,17 @@ pub(crate) fn evidence(record: &Record) -> String {
     text
 }
 
-fn last_line(run: &Run) -> String {
-    let unexpected = run.unexpected().count() + run.stale_baseline.len();
-    let end = match (run.interrupted, run.complete) {
+/// How a run that did not come to its end ended.
+pub(crate) fn end(run: &Run) -> &'static str {
+    match (run.interrupted, run.complete) {
         (true, _) => "; interrupted",
         (_, false) => "; ended early",
         _ => "",
-    };
+    }
+}
+
+fn last_line(run: &Run) -> String {
+    let unexpected = run.unexpected().count() + run.stale_baseline.len();
     let style = if unexpected == 0 && run.complete {
         paint(AnsiColor::Green)
     } else {
@@ -221,10 +233,11 @@ fn last_line(run: &Run) -> String {
     let trials: u32 = run.records.iter().flat_map(|record| record.verdicts.values()).sum();
     let trials = if trials > 0 { format!(", {trials} trials") } else { String::new() };
     format!(
-        "\n{} cases in {}.{:02} s{trials}: {}; {style}{unexpected} unexpected{Reset}{end}",
+        "\n{} cases in {}.{:02} s{trials}: {}; {style}{unexpected} unexpected{Reset}{}",
         cases.len(),
         run.millis / 1000,
         run.millis % 1000 / 10,
-        counts(&cases).split_whitespace().collect::<Vec<_>>().join(" ")
+        counts(&cases).split_whitespace().collect::<Vec<_>>().join(" "),
+        end(run)
     )
 }

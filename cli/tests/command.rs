@@ -97,7 +97,7 @@ fn progress_can_be_chosen(#[case] how: &str, #[case] line: bool) {
 #[case::nothing_left(&["run", CASE, "--skip", CASE], 4, "leave no case")]
 #[case::empty_list(&["list", "-E", "need(unicorns)"], 4, "leave no case")]
 #[case::no_command(&[], 2, "Usage")]
-#[case::unknown_explain(&["explain", "epoll.edge.silentt"], 2, "no case matches")]
+#[case::unknown_explain(&["explain", "epoll.edge.silentt"], 2, "case matches `epoll.edge.silentt`")]
 #[case::no_result(&["diff", "/nonexistent.json", "/nonexistent.json"], 2, "cannot read /nonexistent.json")]
 #[case::no_results(&["report", "-o", "md=-"], 2, "RESULT.json")]
 fn bad_input_gets_one_clear_line(

@@ -1,4 +1,6 @@
-//! Exact tests for what the kernel leaves to chance.
+//! Exact tests for what the kernel leaves to chance, and [`law`] for what calls cost.
+
+pub mod law;
 
 use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF};
 

@@ -6,8 +6,11 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Vec<&'a str> {
     let mut scored: Vec<_> = known
         .iter()
         .map(|candidate| {
-            let contains = !plain.is_empty() && candidate.contains(plain);
-            let score = if contains { 1.0 } else { strsim::jaro_winkler(plain, candidate) };
+            let score = match candidate.find(plain) {
+                Some(0) if !plain.is_empty() => 2.0,
+                Some(_) if !plain.is_empty() => 1.0,
+                _ => strsim::jaro_winkler(plain, candidate),
+            };
             (score, *candidate)
         })
         .filter(|(score, _)| *score > 0.7)
@@ -34,6 +37,7 @@ mod tests {
         let known = ["epoll.edge.silent", "poll.negative", "select.sets"];
         assert_eq!(nearest("epol.edge.silent", &known), ["epoll.edge.silent"]);
         assert_eq!(nearest("negative", &known), ["poll.negative"]);
+        assert_eq!(nearest("poll", &known), ["poll.negative", "epoll.edge.silent"]);
         assert!(nearest("qqqq", &known).is_empty());
         assert_eq!(did_you_mean("qqqq", &known), "");
     }

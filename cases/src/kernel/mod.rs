@@ -3,6 +3,7 @@
 mod accept;
 mod aio;
 mod blocking;
+mod cost;
 mod delivery;
 mod eintr;
 mod epoll;

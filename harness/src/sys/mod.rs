@@ -3,11 +3,14 @@
 //! The only `unsafe` of the workspace is here.
 
 pub mod aio;
+pub mod brink;
 pub(crate) mod diag;
 pub(crate) mod early;
 pub mod epoll;
 pub mod poll;
 pub mod port;
+pub mod prepared;
+pub mod priority;
 pub mod process;
 pub mod shared;
 pub mod signal;

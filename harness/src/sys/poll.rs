@@ -144,7 +144,7 @@ pub fn select(nfds: i32, sets: &Sets, timeout: Option<Duration>) -> Selected {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn select_bits(
+pub(super) fn select_bits(
     nfds: i32,
     read: &mut [u64],
     write: &mut [u64],
@@ -175,7 +175,7 @@ fn select_bits(
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn select_bits(
+pub(super) fn select_bits(
     nfds: i32,
     read: &mut [u64],
     write: &mut [u64],

@@ -5,4 +5,5 @@ mod accept;
 mod connect;
 mod phases;
 mod read;
+mod threads;
 mod write;

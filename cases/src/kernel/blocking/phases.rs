@@ -82,3 +82,38 @@ fn readiness_is_not_completion(t: &mut Trial) -> Result {
     }
     Ok(())
 }
+
+/// How many packets the kernel has taken from the receive queues of its CPUs: the first column of
+/// `/proc/net/softnet_stat`, over all CPUs.
+fn packets_received() -> Result<u64> {
+    let stat = std::fs::read_to_string("/proc/net/softnet_stat")
+        .map_err(|error| Stop::Unobservable(format!("packets are not counted: {error}")))?;
+    let processed = stat.lines().filter_map(|line| line.split_whitespace().next());
+    Ok(processed.map(|count| u64::from_str_radix(count, 16)).sum::<std::result::Result<_, _>>()?)
+}
+
+/// The network devices that have received anything (`/proc/net/dev`).
+fn devices_in_use() -> Result<Vec<String>> {
+    let table = std::fs::read_to_string("/proc/net/dev")?;
+    let rows = table.lines().filter_map(|line| line.split_once(':'));
+    let used = rows.filter(|(_, counts)| counts.split_whitespace().next() != Some("0"));
+    Ok(used.map(|(name, _)| name.trim().to_owned()).collect())
+}
+
+/// Data takes both steps without any network card: what is sent over loopback passes the receive
+/// queue of a CPU, packet by packet, on its way to the socket, and the reader's own call copies it.
+#[case(kernel = ["netif_rx", "process_backlog"], notes = ["S06", "S17"], needs = [Need::PrivateNet], strength = Implementation)]
+fn no_card_is_needed(t: &mut Trial) -> Result {
+    let (mut writer, mut reader) = net::tcp_pair()?;
+    let before = packets_received()?;
+    for message in 1..=10 {
+        writer.write_all(b"!")?;
+        net::delivered(&reader, message)?;
+    }
+    let packets = packets_received()? - before;
+    check!(t, packets >= 10, "ten messages, one after another, are as many packets");
+    check!(t, devices_in_use()? == ["lo"], "the devices that have received anything");
+    let mut buffer = [0; 16];
+    check!(t, reader.read(&mut buffer)? == 10, "and one call copies all of them");
+    Ok(())
+}

@@ -13,7 +13,7 @@ use super::{WORKERS, rest, start, workers};
 const CLIENTS: usize = 50 * WORKERS;
 
 /// The processes of a server with a listener each get an even share of the connections.
-#[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S33", "S36"], since = "3.9", strength = Documented)]
+#[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S33", "S35", "S36"], since = "3.9", strength = Documented)]
 fn balanced(t: &mut Trial) -> Result {
     let server = start(t, "reuseport_forked")?;
     let clients = server.crowd(t, CLIENTS)?;
@@ -35,7 +35,7 @@ fn balanced(t: &mut Trial) -> Result {
 
 /// The connections that fall to a worker that is stopped wait in its queue until it goes on: no
 /// other worker takes them.
-#[case(man = ["socket(7), SO_REUSEPORT"], kernel = ["reuseport_select_sock"], notes = ["S33", "S36"], since = "3.9", strength = Implementation)]
+#[case(man = ["socket(7), SO_REUSEPORT"], kernel = ["reuseport_select_sock"], notes = ["S22", "S33", "S36"], since = "3.9", strength = Implementation)]
 fn a_stopped_worker_strands_its_queue(t: &mut Trial) -> Result {
     let server = start(t, "reuseport_forked")?;
     let (stopped, _) = workers(&server)?.ids().next().ok_or_else(|| Stop::error("no worker"))?;

@@ -1,9 +1,7 @@
 //! What the cases say of the claims of the notes, on each system.
 
 use super::Table;
-use crate::case::Strength;
-use crate::claims::{self, Claim};
-use crate::record::{Record, Verdict};
+use crate::claims::{self, Claim, Standing};
 
 /// A claim and what was seen of it.
 pub(super) struct Seen {
@@ -22,29 +20,15 @@ pub(super) fn seen(table: &Table) -> Vec<Seen> {
 }
 
 fn look(table: &Table, claim: &'static Claim) -> Seen {
-    let source = format!("notes {}", claim.id);
-    let rows: Vec<_> =
-        table.rows.iter().filter(|row| row.record.sources.contains(&source)).collect();
+    let rows: Vec<_> = table.rows.iter().filter(|row| claim.is_decided_by(row.record)).collect();
     let (mut confirmed, mut contradicted) = (Vec::new(), Vec::new());
     for at in 0..table.columns.len() {
-        let says: Vec<bool> =
-            rows.iter().filter_map(|row| row.cells[at]).filter_map(agrees).collect();
-        match (says.is_empty(), says.iter().all(|agrees| *agrees)) {
-            (true, _) => {}
-            (false, true) => confirmed.push(at),
-            (false, false) => contradicted.push(at),
+        match Standing::of(rows.iter().filter_map(|row| row.cells[at])) {
+            Standing::Undecided => {}
+            Standing::Confirmed => confirmed.push(at),
+            Standing::Contradicted => contradicted.push(at),
         }
     }
     let rows = rows.iter().map(|row| row.name.clone()).collect();
     Seen { claim, rows, confirmed, contradicted }
-}
-
-/// Whether a record bears out what is written of a claim; nothing if the case was not judged. A
-/// belief is refuted by a deviation that was expected; any other sentence is to hold.
-fn agrees(record: &Record) -> Option<bool> {
-    match record.verdict {
-        Verdict::Conforms => Some(record.expected),
-        Verdict::Deviates => Some(record.expected && record.strength == Strength::Folklore),
-        _ => None,
-    }
 }
