@@ -3,13 +3,18 @@
 //! The only `unsafe` of the workspace is here.
 
 pub mod aio;
+pub mod capability;
 pub(crate) mod diag;
 pub(crate) mod early;
 pub mod epoll;
+pub mod epoll_raw;
 pub mod poll;
 pub mod port;
 pub mod process;
+pub mod rwf;
+pub mod schedule;
 pub mod shared;
 pub mod signal;
 pub mod socket;
+pub mod timed;
 pub mod uring;
