@@ -13,4 +13,5 @@ mod poll;
 mod reuseport;
 mod select;
 mod sigio;
+mod timeout;
 mod uring;
