@@ -47,9 +47,11 @@ fn closed_reader_leaves_the_part(t: &mut Trial) -> Result {
             net::set_option(&writer, nix::libc::SOL_SOCKET, nix::libc::SO_SNDBUF, 32 << 10)?;
             net::set_option(&reader, nix::libc::SOL_SOCKET, nix::libc::SO_RCVBUF, 32 << 10)?;
         }
-        let sleeper = writer.try_clone()?;
-        let job = t.spawn(kind, move || Ok(write(&sleeper, &vec![b'x'; SIZE])))?;
+        let (sleeper, data) = (writer.try_clone()?, vec![b'x'; SIZE]);
+        let job = t.spawn(kind, move || Ok(write(&sleeper, &data)))?;
         check!(t, job.sleeps_in(t, Call::WRITE)?, "{kind}: the writer sleeps while nobody reads");
+        let some = t.eventually(|| Ok(net::unread(&reader)? > 0))?;
+        check!(t, some, "{kind}: a part of its data has arrived");
         drop(reader);
         let part = job.join_soon(t)?;
         check!(
