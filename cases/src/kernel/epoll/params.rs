@@ -21,7 +21,7 @@ fn instance() -> Result<(Epoll, epoll_params)> {
     }
 }
 
-fn told(params: &epoll_params) -> (u32, u16, u8) {
+fn told(params: epoll_params) -> (u32, u16, u8) {
     (params.busy_poll_usecs, params.busy_poll_budget, params.prefer_busy_poll)
 }
 
@@ -33,7 +33,7 @@ fn busy_polling_is_set(t: &mut Trial) -> Result {
     let wanted =
         epoll_params { busy_poll_usecs: 50, busy_poll_budget: 8, prefer_busy_poll: 1, ..new };
     check!(t, set_busy_poll(&epoll, &wanted) == Ok(()), "50 us, 8 packets, and preferred");
-    check!(t, told(&busy_poll(&epoll)?) == (50, 8, 1), "that is what it tells");
+    check!(t, told(busy_poll(&epoll)?) == (50, 8, 1), "that is what it tells");
     Ok(())
 }
 
@@ -50,7 +50,7 @@ fn nonsense_is_refused(t: &mut Trial) -> Result {
     for (what, params) in wrong {
         check!(t, set_busy_poll(&epoll, &params) == Err(Errno::EINVAL), "{what}");
     }
-    check!(t, told(&busy_poll(&epoll)?) == told(&new), "nothing has changed");
+    check!(t, told(busy_poll(&epoll)?) == told(new), "nothing has changed");
     Ok(())
 }
 
