@@ -14,4 +14,5 @@ mod poll;
 mod reuseport;
 mod select;
 mod sigio;
+mod timeout;
 mod uring;

@@ -21,6 +21,8 @@ flags!(
     EPOLLERR,
     EPOLLHUP,
     EPOLLRDHUP,
+    EPOLLRDNORM,
+    EPOLLWAKEUP,
     EPOLLET,
     EPOLLONESHOT,
     EPOLLEXCLUSIVE
@@ -120,6 +122,13 @@ impl Epoll {
     /// What is ready at this moment, in the order of the kernel.
     pub fn ready_now(&self) -> nix::Result<Vec<EpollFlags>> {
         Ok(self.wait(64, 0)?.iter().map(|report| report.events).collect())
+    }
+}
+
+impl From<OwnedFd> for Epoll {
+    /// An instance that was made elsewhere, by a descriptor of it.
+    fn from(fd: OwnedFd) -> Epoll {
+        Epoll { fd }
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn fork_into(namespaces: CloneFlags, child: impl FnOnce() -> i32) -> 
 }
 
 /// Takes over a descriptor that was handed to this process by number.
-pub(crate) fn adopt(number: RawFd) -> nix::Result<OwnedFd> {
+pub fn adopt(number: RawFd) -> nix::Result<OwnedFd> {
     nix::fcntl::fcntl(borrow(number), nix::fcntl::FcntlArg::F_GETFD)?;
     // SAFETY: the descriptor is open (just asked), and nobody else in this process owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })

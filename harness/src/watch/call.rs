@@ -25,8 +25,8 @@ macro_rules! calls {
 }
 
 calls! {
-    READ = "read": SYS_read, SYS_readv;
-    WRITE = "write": SYS_write, SYS_writev;
+    READ = "read": SYS_read, SYS_readv, SYS_preadv2;
+    WRITE = "write": SYS_write, SYS_writev, SYS_pwritev2;
     ACCEPT = "accept": SYS_accept, SYS_accept4;
     CONNECT = "connect": SYS_connect;
     RECV = "recv": SYS_recvfrom, SYS_recvmsg;

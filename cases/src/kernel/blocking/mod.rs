@@ -3,6 +3,7 @@
 
 mod accept;
 mod connect;
+mod empty;
 mod phases;
 mod read;
 mod threads;

@@ -34,3 +34,32 @@ fn sleeps_until_drained(t: &mut Trial) -> Result {
     }
     Ok(())
 }
+
+/// A sleeping write that has taken a part of its data when the reader closes returns the size of
+/// that part; only the next write tells of the error.
+#[case(man = ["write(2), RETURN VALUE", "pipe(7), I/O on pipes and FIFOs"], kernel = ["tcp_sendmsg_locked", "unix_stream_sendmsg"], strength = Implementation)]
+fn closed_reader_leaves_the_part(t: &mut Trial) -> Result {
+    const SIZE: usize = 4 << 20;
+    // The TCP peer answers with a reset, for data is unread. The error of AF_UNIX is the sleeper's.
+    let errors = [Errno::EPIPE, Errno::ECONNRESET, Errno::EPIPE];
+    for ((kind, writer, reader), error) in net::streams()?.into_iter().zip(errors) {
+        if kind != "pipe" {
+            net::set_option(&writer, nix::libc::SOL_SOCKET, nix::libc::SO_SNDBUF, 32 << 10)?;
+            net::set_option(&reader, nix::libc::SOL_SOCKET, nix::libc::SO_RCVBUF, 32 << 10)?;
+        }
+        let (sleeper, data) = (writer.try_clone()?, vec![b'x'; SIZE]);
+        let job = t.spawn(kind, move || Ok(write(&sleeper, &data)))?;
+        check!(t, job.sleeps_in(t, Call::WRITE)?, "{kind}: the writer sleeps while nobody reads");
+        let some = t.eventually(|| Ok(net::unread(&reader)? > 0))?;
+        check!(t, some, "{kind}: a part of its data has arrived");
+        drop(reader);
+        let part = job.join_soon(t)?;
+        check!(
+            t,
+            matches!(part, Some(Ok(length)) if 0 < length && length < SIZE),
+            "{kind}: the write has moved a part, and says so: {part:?}"
+        );
+        check!(t, write(&writer, b"!") == Err(error), "{kind}: the next one fails");
+    }
+    Ok(())
+}

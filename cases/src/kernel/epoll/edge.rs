@@ -165,6 +165,52 @@ fn tcp_is_writable_again(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// An arrival at a socket that is watched for reading and writing is reported with `EPOLLOUT` too:
+/// a report says all that is true at the time, and not only what has happened.
+#[case(man = ["epoll(7), Questions and answers"], kernel = ["ep_item_poll"], since = "2.6.0", strength = Implementation)]
+fn reports_the_whole_state(t: &mut Trial) -> Result {
+    let (mut writer, reader) = UnixStream::pair()?;
+    let epoll = Epoll::watching(&reader, EPOLLIN | EPOLLOUT | EPOLLET)?;
+    check!(t, epoll.ready_now()? == [EPOLLOUT], "it is writable from the start");
+    check!(t, epoll.ready_now()? == [], "which is reported once");
+    writer.write_all(b"x")?;
+    check!(t, epoll.ready_now()? == [EPOLLIN | EPOLLOUT], "the arrival brings it up again");
+    Ok(())
+}
+
+/// The end of a TCP peer's stream is an edge, with `EPOLLRDHUP`, although data before it was not
+/// read.
+#[case(man = ["epoll_ctl(2), EPOLLRDHUP"], since = "2.6.17", strength = Documented)]
+fn peer_shutdown(t: &mut Trial) -> Result {
+    let (mut client, server) = net::tcp_pair()?;
+    let epoll = Epoll::watching(&server, EPOLLIN | EPOLLRDHUP | EPOLLET)?;
+    client.write_all(b"x")?;
+    let reported = t.eventually(|| Ok(epoll.ready_now()? == [EPOLLIN]))?;
+    check!(t, reported, "data arrives, and stays unread");
+    client.shutdown(std::net::Shutdown::Write)?;
+    let reported = t.eventually(|| Ok(epoll.ready_now()? == [EPOLLIN | EPOLLRDHUP]))?;
+    check!(t, reported, "the end of the stream");
+    check!(t, epoll.ready_now()? == [], "is reported once");
+    Ok(())
+}
+
+/// Of a stream, a read that returns less than was asked for has taken everything: what arrives
+/// after it is a new edge, without a read until EAGAIN.
+#[case(man = ["epoll(7), Questions and answers"], since = "2.6.0", strength = Documented)]
+fn short_read_is_enough(t: &mut Trial) -> Result {
+    for (kind, writer, reader) in net::streams()? {
+        let epoll = Epoll::watching(&reader, EPOLLIN | EPOLLET)?;
+        for arrival in 1..=3 {
+            nix::unistd::write(&writer, b"abc")?;
+            let reported = t.eventually(|| Ok(epoll.ready_now()? == [EPOLLIN]))?;
+            check!(t, reported, "{kind}: arrival {arrival} is reported");
+            let length = nix::unistd::read(&reader, &mut [0; 8])?;
+            check!(t, length == 3, "{kind}: three of eight bytes are read");
+        }
+    }
+    Ok(())
+}
+
 /// An edge does not reserve the descriptor: new data is reported to a second thread while the
 /// first still works on it.
 #[case(man = ["epoll(7), Level-triggered and edge-triggered"], notes = ["S21"], since = "2.6.0", strength = Documented)]

@@ -32,9 +32,35 @@ fn only_when_added(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// An exclusive registration can ask for `EPOLLIN`, `EPOLLOUT`, `EPOLLERR` and `EPOLLHUP`, with
+/// `EPOLLWAKEUP` and `EPOLLET`, and for nothing else: EINVAL.
+#[case(man = ["epoll_ctl(2), EPOLLEXCLUSIVE"], kernel = ["EPOLLEXCLUSIVE_OK_BITS"], since = "4.5", strength = Documented)]
+fn allows_few_flags(t: &mut Trial) -> Result {
+    let (counter, epoll) = (counter()?, Epoll::new()?);
+    for flag in [EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLLWAKEUP, EPOLLET] {
+        check!(t, epoll.add(&counter, EPOLLEXCLUSIVE | flag) == Ok(()), "with {flag:?}");
+        epoll.delete(&counter)?;
+    }
+    for flag in [EPOLLRDHUP, EPOLLPRI, EPOLLRDNORM, EPOLLONESHOT] {
+        let added = epoll.add(&counter, EPOLLIN | EPOLLEXCLUSIVE | flag);
+        check!(t, added == Err(Errno::EINVAL), "with {flag:?}");
+    }
+    Ok(())
+}
+
+/// An epoll instance cannot be watched exclusively: EINVAL.
+#[case(man = ["epoll_ctl(2), ERRORS: EINVAL"], since = "4.5", strength = Documented)]
+fn not_of_an_instance(t: &mut Trial) -> Result {
+    let (inner, outer) = (Epoll::new()?, Epoll::new()?);
+    let added = outer.add(&inner, EPOLLIN | EPOLLEXCLUSIVE);
+    check!(t, added == Err(Errno::EINVAL), "an exclusive registration of an instance");
+    check!(t, outer.add(&inner, EPOLLIN) == Ok(()), "an ordinary one");
+    Ok(())
+}
+
 /// Threads that each watch `counter` in an instance of their own, registered in the order of their
 /// numbers with the masks given; each takes what it can.
-fn watchers(
+pub(super) fn watchers(
     t: &mut Trial,
     masks: &'static [EpollFlags],
 ) -> Result<(Arc<nix::sys::eventfd::EventFd>, Crew)> {
@@ -70,6 +96,35 @@ fn first_registered_wins(t: &mut Trial) -> Result {
             crew.counts()?.since(&idle).woken() == [0],
             "the threads that event {event} wakes"
         );
+    }
+    Ok(())
+}
+
+/// Exclusive registrations can be edge-triggered: an event wakes one of many idle instances, and
+/// again always the first.
+#[case(man = ["epoll_ctl(2), EPOLLEXCLUSIVE"], kernel = ["ep_ptable_queue_proc"], since = "4.5", strength = Implementation)]
+fn edge_triggered_first_wins(t: &mut Trial) -> Result {
+    const EXCLUSIVE: EpollFlags = EPOLLIN.union(EPOLLEXCLUSIVE).union(EPOLLET);
+    let (counter, crew) = watchers(t, &[EXCLUSIVE; 4])?;
+    for event in 1..=4 {
+        let idle = crew.counts()?;
+        counter.write(1)?;
+        check!(t, crew.wait_for(t, event)?, "event {event} is taken");
+        crew.settle(t)?;
+        check!(t, crew.counts()?.since(&idle).woken() == [0], "the threads that it wakes");
+    }
+    Ok(())
+}
+
+/// When nobody waits in any of the instances, all of them have the event at their next wait.
+#[case(man = ["epoll_ctl(2), EPOLLEXCLUSIVE"], kernel = ["ep_poll_callback"], since = "4.5", strength = Implementation)]
+fn all_have_it_if_nobody_waits(t: &mut Trial) -> Result {
+    let counter = counter()?;
+    let watch = || Epoll::watching(&counter, EPOLLIN | EPOLLEXCLUSIVE);
+    let instances = [watch()?, watch()?, watch()?];
+    counter.write(1)?;
+    for epoll in &instances {
+        check!(t, epoll.ready_now()? == [EPOLLIN], "exclusive, and reported by every instance");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use harness::prelude::*;
 
-use super::counter;
+use super::{counter, table};
 
 /// After one report nothing more is reported, neither new data nor even a hang-up.
 #[case(man = ["epoll_ctl(2), EPOLLONESHOT"], since = "2.6.2", strength = Documented)]
@@ -20,6 +20,40 @@ fn disarmed_after_one_report(t: &mut Trial) -> Result {
     check!(t, epoll.ready_now()? == [], "new data is not reported");
     drop(writer);
     check!(t, epoll.ready_now()? == [], "nor is the hang-up");
+    Ok(())
+}
+
+/// After its report the registration keeps nothing of what it asked for, not even the `EPOLLERR` and
+/// `EPOLLHUP` that every other has.
+#[case(kernel = ["EP_PRIVATE_BITS", "ep_send_events"], since = "3.8", strength = Implementation)]
+fn asks_for_nothing_when_disarmed(t: &mut Trial) -> Result {
+    let counter = counter()?;
+    let epoll = Epoll::watching(&counter, EPOLLIN | EPOLLONESHOT)?;
+    let asked = |epoll: &Epoll| -> Result<Vec<EpollFlags>> {
+        Ok(table(epoll)?.iter().map(|registration| registration.events).collect())
+    };
+    let armed = EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLONESHOT;
+    check!(t, asked(&epoll)? == [armed], "before the report");
+    counter.write(1)?;
+    check!(t, epoll.ready_now()? == [EPOLLIN], "the report");
+    check!(t, asked(&epoll)? == [EPOLLONESHOT], "after it");
+    Ok(())
+}
+
+/// With `EPOLLET` as well, arming a descriptor again reports it if it is ready: there need be no
+/// edge.
+#[case(man = ["epoll_ctl(2), EPOLLONESHOT", "epoll(7), Level-triggered and edge-triggered"], kernel = ["ep_modify"], since = "2.6.2", strength = Documented)]
+fn rearming_looks_at_the_level(t: &mut Trial) -> Result {
+    let mode = EPOLLIN | EPOLLET | EPOLLONESHOT;
+    let counter = counter()?;
+    let epoll = Epoll::watching(&counter, mode)?;
+    counter.write(1)?;
+    check!(t, epoll.ready_now()? == [EPOLLIN], "the arrival is reported");
+    for round in 1..=2 {
+        check!(t, epoll.ready_now()? == [], "round {round}: disarmed");
+        epoll.modify(&counter, mode)?;
+        check!(t, epoll.ready_now()? == [EPOLLIN], "round {round}: armed, and still ready");
+    }
     Ok(())
 }
 

@@ -80,6 +80,22 @@ fn refused_is_told_by_so_error(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// Reading the reason of a refused nonblocking connect from `SO_ERROR` clears it: it is told once.
+#[case(man = ["socket(7), SO_ERROR"], strength = Documented)]
+fn reason_is_told_once(t: &mut Trial) -> Result {
+    let (deaf, client) = (net::tcp_socket()?, net::tcp_socket()?);
+    net::bind_to(&deaf, 0)?;
+    net::set_nonblocking(&client, true)?;
+    let started = connect(client.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, net::port_of(&deaf)?));
+    check!(t, started == Err(Errno::EINPROGRESS), "the connect is under way");
+    let refused = t.eventually(|| Ok(poll_now(&client, POLLOUT)?.contains(POLLERR)))?;
+    check!(t, refused, "it is refused, and poll tells of an error");
+    check!(t, net::take_error(&client)? == Some(Errno::ECONNREFUSED), "SO_ERROR has the reason");
+    check!(t, net::take_error(&client)?.is_none(), "asked again, it has none");
+    check!(t, !poll_now(&client, POLLOUT)?.contains(POLLERR), "and poll tells of none");
+    Ok(())
+}
+
 /// A nonblocking connect to an `AF_UNIX` listener whose queue is full fails with EAGAIN, not with
 /// EINPROGRESS.
 #[case(man = ["connect(2), ERRORS: EAGAIN"], strength = Documented)]

@@ -5,7 +5,7 @@
 
 use harness::prelude::*;
 use harness::sys::process;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::unistd::read;
 
 fn nonblocking(fd: impl AsFd) -> nix::Result<bool> {
@@ -56,5 +56,39 @@ fn is_not_shared_by_a_second_open(t: &mut Trial) -> Result {
     net::set_nonblocking(&second, true)?;
     check!(t, nonblocking(&second)?, "the flag is set on what the second open made");
     check!(t, !nonblocking(&reader)?, "what the first one made stays blocking");
+    Ok(())
+}
+
+/// `FD_CLOEXEC` is a flag of the number, not of what it names: neither a duplicate nor the parent of
+/// a child that sets it has it too.
+#[case(man = ["fcntl(2), File descriptor flags", "dup(2)"], posix = ["fcntl, F_SETFD"], strength = Documented)]
+fn close_on_exec_is_not_shared(t: &mut Trial) -> Result {
+    let set = |fd: &OwnedFd| fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    let flags = |fd: &OwnedFd| fcntl(fd, FcntlArg::F_GETFD).map(FdFlag::from_bits_retain);
+    let (reader, _writer) = nix::unistd::pipe()?;
+    let duplicate = nix::unistd::dup(&reader)?;
+    set(&reader)?;
+    check!(t, flags(&reader)? == FdFlag::FD_CLOEXEC, "the flag was set on the original");
+    check!(t, flags(&duplicate)?.is_empty(), "the duplicate does not have it");
+    let child = process::fork(|| i32::from(set(&duplicate).is_err()))?;
+    let status = nix::sys::wait::waitpid(child, None)?;
+    if status != nix::sys::wait::WaitStatus::Exited(child, 0) {
+        return Err(Stop::error(format!("the child could not set the flag: {status:?}")));
+    }
+    check!(t, flags(&duplicate)?.is_empty(), "the child has set it on its own number alone");
+    Ok(())
+}
+
+/// `O_NONBLOCK` concerns only the descriptor on which it was set.
+#[case(
+    man = ["fcntl(2), File status flags"],
+    strength = Folklore,
+    changed = [("", "", deviates, "the flag belongs to the open file description: duplicates, and processes that inherited it, share it")]
+)]
+fn is_for_one_descriptor(t: &mut Trial) -> Result {
+    let (reader, _writer) = std::io::pipe()?;
+    let duplicate = reader.try_clone()?;
+    net::set_nonblocking(&duplicate, true)?;
+    check!(t, !nonblocking(&reader)?, "it was set on the duplicate, and the original blocks");
     Ok(())
 }

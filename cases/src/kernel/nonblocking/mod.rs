@@ -3,7 +3,10 @@
 
 mod again;
 mod connect;
+mod exempt;
 mod flag;
+mod nosignal;
+mod nowait;
 mod waits;
 
 use harness::prelude::*;

@@ -54,3 +54,17 @@ fn return_at_once_with_zero(t: &mut Trial) -> Result {
     }
     Ok(())
 }
+
+/// Nonblocking descriptors make poll, select and `epoll_wait` nonblocking.
+#[case(
+    man = ["poll(2), NOTES", "select(2), NOTES"],
+    strength = Folklore,
+    changed = [("", "", deviates, "the waits take no notice of the flag: they sleep for as long as their time-out says")]
+)]
+fn flag_makes_them_return(t: &mut Trial) -> Result {
+    let (reader, _writer) = std::io::pipe()?;
+    net::set_nonblocking(&reader, true)?;
+    let job = t.spawn("poll", move || Ok(poll_wait(&reader, POLLIN)?))?;
+    check!(t, !job.sleeps_in(t, Call::POLL)?, "the pipe is nonblocking, and poll does not sleep");
+    Ok(())
+}

@@ -25,6 +25,18 @@ fn tcp_peer_close_is_rdhup(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// POLLRDHUP is reported only to who asks for it; POLLIN and a read of 0 tell the others that the
+/// peer has shut down its writing half.
+#[case(man = ["poll(2), POLLRDHUP"], since = "2.6.17", strength = Documented)]
+fn rdhup_must_be_asked_for(t: &mut Trial) -> Result {
+    let (peer, mut socket) = net::tcp_pair()?;
+    peer.shutdown(Shutdown::Write)?;
+    check!(t, poll_wait(&socket, POLLIN)? == POLLIN, "asked for POLLIN, it reports no more");
+    check!(t, poll_now(&socket, ALL)? == POLLIN | POLLOUT | POLLRDHUP, "asked for it, it does");
+    check!(t, socket.read(&mut [0; 8])? == 0, "read returns 0");
+    Ok(())
+}
+
 /// A TCP socket is POLLHUP when both directions are shut: the peer's, and its own.
 #[case(kernel = ["tcp_poll"], strength = Implementation)]
 fn tcp_both_directions_are_hup(t: &mut Trial) -> Result {
@@ -89,5 +101,20 @@ fn pipe_hangup_leaves_its_data(t: &mut Trial) -> Result {
     );
     reader.read_exact(&mut [0; 4])?;
     check!(t, poll_now(&reader, POLLIN)? == POLLHUP, "nothing is left but the hang-up");
+    Ok(())
+}
+
+/// A pipe without readers is POLLOUT and POLLERR at its other end while there is room in it, and
+/// POLLERR alone if it was full.
+#[case(man = ["poll(2), POLLERR"], kernel = ["pipe_poll"], strength = Implementation)]
+fn pipe_without_readers_is_an_error(t: &mut Trial) -> Result {
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    check!(t, poll_now(&writer, POLLOUT)? == POLLOUT | POLLERR, "it was empty");
+    let (reader, writer) = std::io::pipe()?;
+    net::set_nonblocking(&writer, true)?;
+    net::fill(&writer)?;
+    drop(reader);
+    check!(t, poll_now(&writer, POLLOUT)? == POLLERR, "it was full");
     Ok(())
 }

@@ -64,6 +64,19 @@ fn reports_a_closed_descriptor(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// A descriptor that was opened with `O_PATH` is as good as closed: poll reports POLLNVAL, and
+/// `EPOLL_CTL_ADD` fails with EBADF.
+#[case(man = ["open(2), O_PATH"], since = "2.6.39", strength = Documented)]
+fn path_descriptor_counts_as_closed(t: &mut Trial) -> Result {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::File::options();
+    let path = options.read(true).custom_flags(nix::libc::O_PATH).open(t.folder()?)?;
+    check!(t, poll_now(&path, POLLIN)? == POLLNVAL, "poll");
+    let added = Epoll::new()?.add(&path, EPOLLIN);
+    check!(t, added == Err(Errno::EBADF), "EPOLL_CTL_ADD");
+    Ok(())
+}
+
 /// POLLHUP and POLLERR are reported even if no events at all are asked for.
 #[case(man = ["poll(2), POLLERR", "poll(2), POLLHUP"], strength = Documented)]
 fn reports_hangup_and_error_unasked(t: &mut Trial) -> Result {

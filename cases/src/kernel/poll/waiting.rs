@@ -80,3 +80,23 @@ fn timeout_is_never_early(t: &mut Trial) -> Result {
     }
     Ok(())
 }
+
+/// A descriptor that another thread closes does not end the poll that waits for it; when something
+/// else does, the closed one is POLLNVAL.
+#[case(kernel = ["do_poll", "do_pollfd"], strength = Implementation)]
+fn closed_meanwhile_is_seen_at_the_end(t: &mut Trial) -> Result {
+    let ((closed, _idle), (open, mut writer)) = (std::io::pipe()?, std::io::pipe()?);
+    let numbers = [closed.as_raw_fd(), open.as_raw_fd()];
+    let job = t.spawn("poll", move || {
+        let mut entries = numbers.map(|number| Entry::new(number, POLLIN));
+        let ready = poll_entries(&mut entries, -1)?;
+        Ok((ready, entries.map(|entry| entry.revents)))
+    })?;
+    check!(t, job.sleeps_in(t, Call::POLL)?, "poll sleeps, for both pipes are empty");
+    drop(closed);
+    check!(t, job.sleeps_in(t, Call::POLL)?, "one of them is closed, and it sleeps on");
+    writer.write_all(b"!")?;
+    let expected = Some((2, [POLLNVAL, POLLIN]));
+    check!(t, job.join_soon(t)? == expected, "data in the other one ends the wait: both are ready");
+    Ok(())
+}

@@ -3,16 +3,10 @@
 //! below `nfds`, whatever the number of descriptors in them. The bitmap of the C library ends at
 //! 1024; the kernel's does not.
 
-use std::time::Duration;
-
 use harness::prelude::*;
 use nix::fcntl::{FcntlArg, fcntl};
 
-const NOW: Option<Duration> = Some(Duration::ZERO);
-
-fn reading(read: &[i32]) -> Sets {
-    Sets { read: read.to_vec(), ..Sets::default() }
-}
+use super::{NOW, reading};
 
 /// select overwrites its sets with the descriptors that are ready, down to empty sets when the
 /// time is over.
