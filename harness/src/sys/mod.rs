@@ -3,13 +3,21 @@
 //! The only `unsafe` of the workspace is here.
 
 pub mod aio;
+pub mod descriptor;
 pub(crate) mod diag;
 pub(crate) mod early;
 pub mod epoll;
+pub mod futex;
+pub mod ipc;
+pub mod memory;
+pub mod native_aio;
+pub mod pidfd;
 pub mod poll;
 pub mod port;
 pub mod process;
+pub mod recvmmsg;
 pub mod shared;
 pub mod signal;
+pub mod signalfd;
 pub mod socket;
 pub mod uring;
