@@ -2,6 +2,7 @@
 //! somebody does.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -21,24 +22,20 @@ use super::{Wait, wait};
 pub(super) fn openings(t: &Trial) -> Result<Vec<Wait>> {
     let path = t.folder()?.join("fifo");
     mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
-    let opener = move |how: OFlag| {
-        let path = path.clone();
-        move || open(&path, how | OFlag::O_CLOEXEC, Mode::empty()).map(drop)
+    let opening = |name, how| {
+        let (slow, fast, partner) = (path.clone(), path.clone(), Cell::new(None));
+        let opens = |path: &Path, how| open(path, how | OFlag::O_CLOEXEC, Mode::empty());
+        wait(
+            name,
+            Call::OPEN,
+            move || opens(&slow, how).map(drop),
+            // Both sides at once, and for as long as it takes.
+            move || opens(&fast, OFlag::O_RDWR).map(|both| partner.set(Some(both))),
+        )
     };
-    let at_once = OFlag::O_NONBLOCK;
     Ok(vec![
-        wait(
-            "open of a FIFO, to read",
-            Call::OPEN,
-            opener(OFlag::O_RDONLY),
-            opener(OFlag::O_WRONLY | at_once),
-        ),
-        wait(
-            "open of a FIFO, to write",
-            Call::OPEN,
-            opener(OFlag::O_WRONLY),
-            opener(OFlag::O_RDONLY | at_once),
-        ),
+        opening("open of a FIFO, to read", OFlag::O_RDONLY),
+        opening("open of a FIFO, to write", OFlag::O_WRONLY),
     ])
 }
 
