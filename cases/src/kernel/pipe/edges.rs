@@ -48,7 +48,7 @@ fn each_write_wakes_an_edge_waiter_once(t: &mut Trial) -> Result {
     kernel = ["pipe_write", "ep_poll_callback"],
     commit = ["3b844826b6c6"],
     strength = Implementation,
-    changed = [("5.5", "5.14", deviates, "a write to a pipe that was not empty woke nobody until commits 3a34b13a88ca and 3b844826b6c6")],
+    changed = [("5.5", "5.14", deviates, "a write to a pipe that was not empty woke nobody until commits 3a34b13a88ca and 3b844826b6c6"), ("7.3", "", deviates, "since Linux 7.3 only a registration with EPOLLET asks a pipe for wakeups that are no change of state")],
 )]
 fn each_write_reaches_a_level_triggered_watcher(t: &mut Trial) -> Result {
     let (reader, writer) = nonblocking()?;

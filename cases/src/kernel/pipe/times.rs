@@ -27,7 +27,7 @@ fn next_tick() -> Result {
     posix = ["write()", "read()"],
     kernel = ["pipe_write", "pipe_read"],
     strength = Implementation,
-    changed = [("6.15", "", deviates, "an anonymous pipe keeps no times any more")]
+    changed = [("6.15", "", deviates, "`pipe: don't update {a,c,m}time for anonymous pipes`")]
 )]
 fn anonymous_pipes_keep_times(t: &mut Trial) -> Result {
     let (reader, writer) = nonblocking()?;
