@@ -26,15 +26,14 @@ pub fn write_past_the_end(fd: impl AsFd, there: usize, missing: usize) -> nix::R
     if start == libc::MAP_FAILED {
         return Err(Errno::last());
     }
-    // SAFETY: the pages from `mapped` on are in the mapping, which nobody else knows; the kernel
-    // reads from it, and answers for the part that may not be read. It is unmapped once, whole.
+    // SAFETY: the pages from `mapped` on are of the mapping, which nobody else knows, and nothing is
+    // mapped in their place before the write, as there is no other thread that does. The kernel reads
+    // from there, and answers for what is not there. The other pages are unmapped once.
     unsafe {
-        let denied = libc::mprotect(start.byte_add(mapped), end, libc::PROT_NONE);
-        let outcome = Errno::result(denied).and_then(|_| {
-            let from = start.byte_add(mapped - there);
-            Errno::result(libc::write(fd.as_fd().as_raw_fd(), from, there + missing))
-        });
-        libc::munmap(start, mapped + end);
-        outcome.map(isize::unsigned_abs)
+        libc::munmap(start.byte_add(mapped), end);
+        let from = start.byte_add(mapped - there);
+        let written = Errno::result(libc::write(fd.as_fd().as_raw_fd(), from, there + missing));
+        libc::munmap(start, mapped);
+        written.map(isize::unsigned_abs)
     }
 }

@@ -13,7 +13,7 @@ use super::SIGNAL;
 
 /// A close that a signal interrupts while it waits for data to be delivered (`SO_LINGER`) has closed
 /// the descriptor.
-#[case(man = ["close(2), Dealing with error returns from close()", "socket(7), SO_LINGER"], kernel = ["close_fd", "inet_release"], strength = Documented)]
+#[case(man = ["close(2), Dealing with error returns from close()", "socket(7), SO_LINGER"], kernel = ["close_fd", "inet_release"], needs = [Need::Syscalls], strength = Documented)]
 fn an_interrupted_close_has_closed(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, false)?;
     let (client, server) = net::tcp_pair()?;

@@ -22,7 +22,7 @@ fn nothing() -> nix::Result<()> {
 
 /// pause, sigsuspend and sigtimedwait fail with EINTR when a handler has run, whether it was set with
 /// `SA_RESTART` or not.
-#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], needs = [Need::Syscalls], strength = Documented)]
 fn waits_for_signals(t: &mut Trial) -> Result {
     block(Signal::SIGUSR2 as i32, true)?;
     for restart in [true, false] {
@@ -42,7 +42,7 @@ fn waits_for_signals(t: &mut Trial) -> Result {
 
 /// ppoll and pselect, without a signal mask, fail with EINTR even if the handler was set with
 /// `SA_RESTART`.
-#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "2.6.16", strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "2.6.16", needs = [Need::Syscalls], strength = Documented)]
 fn ppoll_and_pselect(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, true)?;
     let (polled, _writer) = std::io::pipe()?;
@@ -66,7 +66,7 @@ fn ppoll_and_pselect(t: &mut Trial) -> Result {
 }
 
 /// `io_getevents` fails with EINTR even if the handler was set with `SA_RESTART`.
-#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "2.6.0", strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "2.6.0", needs = [Need::Syscalls], strength = Documented)]
 fn io_getevents(t: &mut Trial) -> Result {
     let context = Context::new(1)
         .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "io_setup"))?;
@@ -77,7 +77,7 @@ fn io_getevents(t: &mut Trial) -> Result {
 
 /// The System V calls semop, semtimedop, msgrcv and msgsnd fail with EINTR when a handler has run,
 /// whether it was set with `SA_RESTART` or not.
-#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], needs = [Need::Syscalls], strength = Documented)]
 fn system_v_objects(t: &mut Trial) -> Result {
     for restart in [true, false] {
         take_notes_of(SIGNAL as i32, restart)?;
@@ -88,7 +88,7 @@ fn system_v_objects(t: &mut Trial) -> Result {
 
 /// send and connect on a socket with a send time-out fail with EINTR even if the handler was set with
 /// `SA_RESTART`.
-#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], needs = [Need::Syscalls], strength = Documented)]
 fn sending_with_a_timeout(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, true)?;
     let hour = TimeVal::new(3600, 0);
@@ -111,7 +111,7 @@ fn sending_with_a_timeout(t: &mut Trial) -> Result {
 
 /// recvmsg and recvmmsg on a socket with a receive time-out fail with EINTR even if the handler was
 /// set with `SA_RESTART`.
-#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], needs = [Need::Syscalls], strength = Documented)]
 fn receiving_with_a_timeout(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, true)?;
     let ((one, _one_peer), (many, _many_peer)) = (UnixStream::pair()?, UnixStream::pair()?);
@@ -138,13 +138,15 @@ fn receiving_with_a_timeout(t: &mut Trial) -> Result {
     man = ["signal(7), Interruption of system calls and library functions by signal handlers"],
     kernel = ["do_recvmmsg", "sock_intr_errno"],
     since = "2.6.33",
+    needs = [Need::Syscalls],
     strength = Documented,
     changed = [("", "", deviates, "the page is wrong: it is restarted, for only the time-out of the socket counts")]
 )]
 fn recvmmsg_with_a_timeout(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, true)?;
     let (socket, peer) = UnixStream::pair()?;
-    let job = t.spawn("recvmmsg", move || Ok(receive_one(&socket, Some(LONG))))?;
+    let copy = socket.try_clone()?;
+    let job = t.spawn("recvmmsg", move || Ok(receive_one(&copy, Some(LONG))))?;
     check!(t, job.sleeps_in(t, Call::RECVMMSG)?, "the thread sleeps");
     job.signal(SIGNAL)?;
     check!(t, t.eventually(|| Ok(handled() == 1))?, "the handler runs");

@@ -73,7 +73,7 @@ fn splicing(t: &mut Trial) -> Result {
 
 /// Without `SA_RESTART`, what the flag would restart of opens, waits for children, locks and futexes
 /// fails with EINTR.
-#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "3.15", strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "3.15", needs = [Need::Syscalls], strength = Documented)]
 fn without_the_flag_waits_fail(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, false)?;
     let files = [openings(t)?, locks(t)?];
@@ -85,7 +85,7 @@ fn without_the_flag_waits_fail(t: &mut Trial) -> Result {
 
 /// Without `SA_RESTART`, readv, writev, recvmsg, recvmmsg, send, sendmsg, splice and tee fail with
 /// EINTR.
-#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], needs = [Need::Syscalls], strength = Documented)]
 fn without_the_flag_transfers_fail(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, false)?;
     is_interrupted(t, vectors()?)?;
@@ -94,7 +94,7 @@ fn without_the_flag_transfers_fail(t: &mut Trial) -> Result {
 
 /// Without `SA_RESTART`, `mq_receive`, `mq_send`, and reads of an eventfd, a timerfd, a signalfd and an
 /// inotify instance fail with EINTR.
-#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "2.6.25", strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "2.6.25", needs = [Need::Syscalls], strength = Documented)]
 fn without_the_flag_queues_fail(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, false)?;
     let waits = events(t)?;

@@ -149,7 +149,7 @@ fn does_not_interrupt_poll_and_select(t: &mut Trial) -> Result {
 
 /// recv, accept, send and connect on sockets with a time-out fail with EINTR when their process is
 /// stopped and continued, without any handler.
-#[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], needs = [Need::Syscalls], strength = Documented)]
 fn interrupts_sockets_with_a_timeout(t: &mut Trial) -> Result {
     let hour = TimeVal::new(3600, 0);
     let (_client, server) = net::tcp_pair()?;
@@ -179,7 +179,7 @@ fn interrupts_sockets_with_a_timeout(t: &mut Trial) -> Result {
 }
 
 /// sigtimedwait fails with EINTR when its process is stopped and continued, without any handler.
-#[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], needs = [Need::Syscalls], strength = Documented)]
 fn interrupts_sigtimedwait(t: &mut Trial) -> Result {
     let number = Signal::SIGUSR2 as i32;
     block(number, true)?;
@@ -189,7 +189,7 @@ fn interrupts_sigtimedwait(t: &mut Trial) -> Result {
 
 /// semop and semtimedop fail with EINTR when their process is stopped and continued, without any
 /// handler.
-#[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], needs = [Need::Syscalls], strength = Documented)]
 fn interrupts_semop(t: &mut Trial) -> Result {
     let mut waits = objects()?;
     waits.retain(|wait| wait.call == Call::SEMOP);
@@ -197,7 +197,7 @@ fn interrupts_semop(t: &mut Trial) -> Result {
 }
 
 /// `io_getevents` fails with EINTR when its process is stopped and continued, without any handler.
-#[case(kernel = ["io_getevents"], since = "2.6.0", strength = Implementation)]
+#[case(kernel = ["io_getevents"], since = "2.6.0", needs = [Need::Syscalls], strength = Implementation)]
 fn interrupts_io_getevents(t: &mut Trial) -> Result {
     Context::new(1).map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "io_setup"))?;
     // A process has no context of its parent's.

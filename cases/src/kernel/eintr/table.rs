@@ -110,7 +110,8 @@ pub(super) fn queues() -> Result<Vec<Wait>> {
         let size = MqAttr::new(0, 1, 8, 0);
         let queue = mq_open(name.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR, Some(&size))
             .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "mq_open"))?;
-        mq_unlink(name.as_str())?;
+        mq_unlink(name.as_str())
+            .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "mq_unlink"))?;
         Ok(Arc::new(queue))
     };
     let (empty, full) = (queue("empty")?, queue("full")?);

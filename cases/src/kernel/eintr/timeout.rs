@@ -25,12 +25,15 @@ fn ends_in(
     t: &mut Trial,
     name: &str,
     error: Errno,
-    call: impl FnOnce() -> nix::Result<()>,
+    call: impl FnOnce() -> nix::Result<()> + Send + 'static,
 ) -> Result {
-    let start = Instant::now();
-    let outcome = call();
-    let took = start.elapsed();
-    check!(t, outcome == Err(error), "{name}: how it ends");
+    let job = t.spawn(name, move || {
+        let start = Instant::now();
+        Ok((call(), start.elapsed()))
+    })?;
+    let ended = job.join_soon(t)?;
+    check!(t, ended.map(|(outcome, _)| outcome) == Some(Err(error)), "{name}: how it ends");
+    let took = ended.map_or(Duration::ZERO, |(_, took)| took);
     check!(t, took + TICKS >= LIMIT, "{name}: and not before its time is over, to a tick or two");
     Ok(())
 }
@@ -45,9 +48,10 @@ fn receiving_ends_in_eagain(t: &mut Trial) -> Result {
     setsockopt(&listener, sockopt::ReceiveTimeout, &limit())?;
     let none = MsgFlags::empty();
     for (name, number) in [("recv, TCP", server.as_raw_fd()), ("recv, AF_UNIX", unix.as_raw_fd())] {
-        ends_in(t, name, Errno::EAGAIN, || recv(number, &mut [0], none).map(drop))?;
+        ends_in(t, name, Errno::EAGAIN, move || recv(number, &mut [0], none).map(drop))?;
     }
-    ends_in(t, "accept", Errno::EAGAIN, || accept(listener.as_raw_fd()).map(drop))
+    let number = listener.as_raw_fd();
+    ends_in(t, "accept", Errno::EAGAIN, move || accept(number).map(drop))
 }
 
 /// send on a socket without room, and with `SO_SNDTIMEO`, fails with EAGAIN when the time is over.
@@ -56,7 +60,7 @@ fn sending_ends_in_eagain(t: &mut Trial) -> Result {
     let (writer, _reader) = without_room()?;
     setsockopt(&writer, sockopt::SendTimeout, &limit())?;
     let none = MsgFlags::empty();
-    ends_in(t, "send", Errno::EAGAIN, || send(writer.as_raw_fd(), b"!", none).map(drop))
+    ends_in(t, "send", Errno::EAGAIN, move || send(writer.as_raw_fd(), b"!", none).map(drop))
 }
 
 /// connect over TCP with `SO_SNDTIMEO` fails with EINPROGRESS when the time is over, and the connection
@@ -70,7 +74,7 @@ fn connecting_ends_in_einprogress(t: &mut Trial) -> Result {
     let socket = net::tcp_socket()?;
     setsockopt(&socket, sockopt::SendTimeout, &limit())?;
     let number = socket.as_raw_fd();
-    ends_in(t, "connect", Errno::EINPROGRESS, || connect(number, &address))?;
+    ends_in(t, "connect", Errno::EINPROGRESS, move || connect(number, &address))?;
     net::set_nonblocking(&socket, true)?;
     let again = connect(number, &address);
     check!(t, again == Err(Errno::EALREADY), "the connection is still being made");

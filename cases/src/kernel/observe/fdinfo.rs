@@ -83,14 +83,16 @@ fn set_of_a_signalfd(t: &mut Trial) -> Result {
     let signalfd = signalfd::open(&asked.map(|signal| signal as i32))?;
     let set = told(&signalfd, "sigmask")?.unwrap_or_default();
     let expected = 1_u64 << (Signal::SIGUSR1 as i32 - 1);
-    check!(t, u64::from_str_radix(&set, 16)? == expected, "SIGUSR1 alone is left of three");
+    let left = u64::from_str_radix(&set, 16).ok();
+    check!(t, left == Some(expected), "SIGUSR1 alone is left of three");
     Ok(())
 }
 
 /// fdinfo tells the process of a pidfd, and -1 once that was reaped.
 #[case(man = ["proc_pid_fdinfo(5)", "pidfd_open(2)"], since = "5.4", strength = Documented)]
 fn process_of_a_pidfd(t: &mut Trial) -> Result {
-    let own = pidfd::open(getpid(), 0)?;
+    let own = pidfd::open(getpid(), 0)
+        .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "pidfd_open"))?;
     check!(t, told(&own, "Pid")? == Some(getpid().to_string()), "this process");
     let child = harness::sys::process::fork(|| 0)?;
     let other = pidfd::open(child, 0)?;

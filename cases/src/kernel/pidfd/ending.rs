@@ -10,7 +10,7 @@ use harness::watch::Task;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 
-use super::Child;
+use super::{Child, pidfd_of};
 
 /// A pidfd becomes readable when its process ends, and stays so, while the process waits to be
 /// reaped.
@@ -70,7 +70,7 @@ fn waits_for_the_last_thread(t: &mut Trial) -> Result {
         });
         process::exit_thread()
     })?;
-    let pidfd = pidfd::open(pid, 0)?;
+    let pidfd = pidfd_of(pid, 0)?;
     let first = Task::of_process(pid);
     check!(t, t.eventually(|| Ok(first.is_zombie()))?, "the first thread has ended");
     check!(t, poll_now(&pidfd, POLLIN)? == PollFlags::empty(), "the process goes on");

@@ -9,6 +9,13 @@ use harness::prelude::*;
 use harness::sys::{pidfd, process};
 use nix::unistd::Pid;
 
+/// A descriptor of a process, with flags of `pidfd_open(2)`. Ends the trial as `unsupported` where
+/// there is none, or where it knows no such flag.
+fn pidfd_of(pid: Pid, flags: u32) -> Result<OwnedFd> {
+    pidfd::open(pid, flags)
+        .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS, Errno::EINVAL], "pidfd_open"))
+}
+
 /// A process that sleeps until it is let go.
 struct Child {
     pid: Pid,
@@ -31,9 +38,7 @@ impl Child {
 
     /// Its descriptor, with flags of `pidfd_open(2)`.
     fn pidfd(&self, flags: u32) -> Result<OwnedFd> {
-        pidfd::open(self.pid, flags).map_err(|error| {
-            Stop::unsupported_if(error, &[Errno::ENOSYS, Errno::EINVAL], "such a pidfd")
-        })
+        pidfd_of(self.pid, flags)
     }
 
     /// Lets it go on to its end.
