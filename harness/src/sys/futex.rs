@@ -20,16 +20,16 @@ pub fn wait(word: &AtomicU32, value: u32) -> nix::Result<()> {
     .map(drop)
 }
 
-/// `FUTEX_WAKE`: wakes one thread, and returns how many there were to be woken.
-pub fn wake(word: &AtomicU32) -> nix::Result<i64> {
+/// `FUTEX_WAKE`: wakes one thread.
+pub fn wake(word: &AtomicU32) -> nix::Result<()> {
     // SAFETY: the kernel looks for those that sleep at this address, and does not touch it.
-    let woken = Errno::result(unsafe {
+    Errno::result(unsafe {
         libc::syscall(
             libc::SYS_futex,
             word.as_ptr(),
             libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
             1,
         )
-    })?;
-    Ok(i64::from(woken))
+    })
+    .map(drop)
 }

@@ -128,8 +128,8 @@ impl Context {
 
     /// The same with what stands in the place for the new context's id before the call: it must
     /// be 0.
-    pub fn over(before: u64, requests: u32) -> nix::Result<Context> {
-        let mut id = before as libc::c_ulong;
+    pub fn over(before: libc::c_ulong, requests: u32) -> nix::Result<Context> {
+        let mut id = before;
         // SAFETY: the id lives across the call.
         Errno::result(unsafe { libc::syscall(libc::SYS_io_setup, requests, &raw mut id) })?;
         Ok(Context { id })
@@ -143,10 +143,9 @@ impl Context {
     /// `io_submit(2)`: how many of the requests were taken, in their order.
     pub fn submit(self, requests: &[Request]) -> nix::Result<usize> {
         let mut blocks: Vec<_> = requests.iter().map(|request| request.block).collect();
-        let count = blocks.len() as libc::c_long;
         // SAFETY: the array lives across the call, and the blocks and their buffers for ever.
         let taken = Errno::result(unsafe {
-            libc::syscall(libc::SYS_io_submit, self.id, count, blocks.as_mut_ptr())
+            libc::syscall(libc::SYS_io_submit, self.id, blocks.len(), blocks.as_mut_ptr())
         })?;
         usize::try_from(taken).map_err(|_| Errno::ERANGE)
     }
@@ -154,24 +153,16 @@ impl Context {
     /// `io_getevents(2)`: waits for at least `least` completions and takes up to `most`, 8 at most.
     pub fn events(
         self,
-        least: i64,
-        most: i64,
+        least: libc::c_long,
+        most: libc::c_long,
         timeout: Option<Duration>,
     ) -> nix::Result<Vec<Completion>> {
-        let mut events = [Event::default(); 8];
-        let most = most.min(events.len() as i64);
+        let (mut events, most) = ([Event::default(); 8], most.min(8));
         let time = timeout.map(TimeSpec::from_duration);
         let time = time.as_ref().map_or(std::ptr::null(), |time| std::ptr::from_ref(time.as_ref()));
         // SAFETY: up to `most` events fit, and the timespec lives across the call.
         let count = Errno::result(unsafe {
-            libc::syscall(
-                libc::SYS_io_getevents,
-                self.id,
-                least as libc::c_long,
-                most as libc::c_long,
-                events.as_mut_ptr(),
-                time,
-            )
+            libc::syscall(libc::SYS_io_getevents, self.id, least, most, events.as_mut_ptr(), time)
         })?;
         let count = usize::try_from(count).map_err(|_| Errno::ERANGE)?;
         let completion = |event: &Event| Completion { tag: event.data, result: event.result };

@@ -15,7 +15,7 @@ pub struct Received {
     /// The process that sent it.
     pub sender: u32,
     /// The value that sigqueue(3) sent along.
-    pub value: i32,
+    pub value: u32,
 }
 
 /// The size of a `signalfd_siginfo`, which is that of the shortest read.
@@ -52,14 +52,14 @@ pub fn read(signalfd: impl AsFd) -> nix::Result<Vec<Received>> {
         number: record.ssi_signo.cast_signed(),
         code: record.ssi_code,
         sender: record.ssi_pid,
-        value: record.ssi_int,
+        value: record.ssi_int.cast_unsigned(),
     };
     Ok(records.iter().take(length.unsigned_abs() / RECORD).map(received).collect())
 }
 
 /// `sigqueue(3)`: sends a signal with a value.
-pub fn send_value(to: Pid, number: i32, value: i32) -> nix::Result<()> {
-    let value = libc::sigval { sival_ptr: value as usize as *mut libc::c_void };
+pub fn send_value(to: Pid, number: i32, value: u32) -> nix::Result<()> {
+    let value = libc::sigval { sival_ptr: std::ptr::without_provenance_mut(value as usize) };
     // SAFETY: the value is handed on as it is; nobody follows it as a pointer.
     Errno::result(unsafe { libc::sigqueue(to.as_raw(), number, value) }).map(drop)
 }

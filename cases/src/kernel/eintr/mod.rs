@@ -27,8 +27,11 @@ struct Wait {
     name: &'static str,
     call: Call,
     sleep: Box<dyn FnOnce() -> nix::Result<()> + Send>,
-    feed: Box<dyn Fn() -> nix::Result<()>>,
+    feed: Feed,
 }
+
+/// What lets a call go on.
+type Feed = Box<dyn Fn() -> nix::Result<()>>;
 
 fn wait(
     name: &'static str,

@@ -15,11 +15,6 @@ use super::others::objects;
 use super::table::{LONG, without_room};
 use super::{SIGNAL, is_interrupted, wait};
 
-/// Nothing lets the call go on.
-fn nothing() -> nix::Result<()> {
-    Ok(())
-}
-
 /// pause, sigsuspend and sigtimedwait fail with EINTR when a handler has run, whether it was set with
 /// `SA_RESTART` or not.
 #[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], needs = [Need::Syscalls], strength = Documented)]
@@ -31,9 +26,9 @@ fn waits_for_signals(t: &mut Trial) -> Result {
         is_interrupted(
             t,
             vec![
-                wait("pause", Call::PAUSE, pause, nothing),
-                wait("sigsuspend", Call::SIGSUSPEND, suspend, nothing),
-                wait("sigtimedwait", Call::SIGNAL_WAIT, other, nothing),
+                wait("pause", Call::PAUSE, pause, || Ok(())),
+                wait("sigsuspend", Call::SIGSUSPEND, suspend, || Ok(())),
+                wait("sigtimedwait", Call::SIGNAL_WAIT, other, || Ok(())),
             ],
         )?;
     }
@@ -59,8 +54,8 @@ fn ppoll_and_pselect(t: &mut Trial) -> Result {
     is_interrupted(
         t,
         vec![
-            wait("ppoll", Call::POLL, poll, nothing),
-            wait("pselect", Call::SELECT, select, nothing),
+            wait("ppoll", Call::POLL, poll, || Ok(())),
+            wait("pselect", Call::SELECT, select, || Ok(())),
         ],
     )
 }
@@ -72,7 +67,7 @@ fn io_getevents(t: &mut Trial) -> Result {
         .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "io_setup"))?;
     take_notes_of(SIGNAL as i32, true)?;
     let events = move || context.events(1, 1, None).map(drop);
-    is_interrupted(t, vec![wait("io_getevents", Call::IO_GETEVENTS, events, nothing)])
+    is_interrupted(t, vec![wait("io_getevents", Call::IO_GETEVENTS, events, || Ok(()))])
 }
 
 /// The System V calls semop, semtimedop, msgrcv and msgsnd fail with EINTR when a handler has run,
@@ -103,8 +98,8 @@ fn sending_with_a_timeout(t: &mut Trial) -> Result {
     is_interrupted(
         t,
         vec![
-            wait("send", Call::SEND, sending, nothing),
-            wait("connect", Call::CONNECT, connecting, nothing),
+            wait("send", Call::SEND, sending, || Ok(())),
+            wait("connect", Call::CONNECT, connecting, || Ok(())),
         ],
     )
 }
@@ -127,8 +122,8 @@ fn receiving_with_a_timeout(t: &mut Trial) -> Result {
     is_interrupted(
         t,
         vec![
-            wait("recvmsg", Call::RECV, message, nothing),
-            wait("recvmmsg", Call::RECVMMSG, messages, nothing),
+            wait("recvmsg", Call::RECV, message, || Ok(())),
+            wait("recvmmsg", Call::RECVMMSG, messages, || Ok(())),
         ],
     )
 }

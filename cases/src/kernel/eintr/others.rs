@@ -125,7 +125,7 @@ pub(super) fn futexes() -> Vec<Wait> {
         "FUTEX_WAIT",
         Call::FUTEX,
         move || futex::wait(&waited, 0),
-        move || futex::wake(&word).map(drop),
+        move || futex::wake(&word),
     )]
 }
 

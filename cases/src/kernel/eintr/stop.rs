@@ -16,7 +16,7 @@ use nix::unistd::{Pid, getpid, read};
 
 use super::others::{locks, objects, openings};
 use super::table::{LONG, queues, splices, vectors, without_room};
-use super::{Wait, select_one, transfers, wait};
+use super::{Feed, Wait, select_one, transfers, wait};
 
 /// Says over this pipe which process is to be stopped.
 fn tell_pid(mut tell: &PipeWriter) -> Result {
@@ -73,7 +73,7 @@ fn stopped_and_continued(t: &mut Trial, call: Call) -> Result<(Crew, std::io::Pi
 
 /// The same for any call, which is made once: EINTR counts as `returned`, success as `took`. Also
 /// returns what lets the call go on.
-fn once_stopped(t: &mut Trial, wait: Wait) -> Result<(Crew, Box<dyn Fn() -> nix::Result<()>>)> {
+fn once_stopped(t: &mut Trial, wait: Wait) -> Result<(Crew, Feed)> {
     let (told, tell) = std::io::pipe()?;
     let (never, _writer) = std::io::pipe()?;
     let sleep = Cell::new(Some(wait.sleep));

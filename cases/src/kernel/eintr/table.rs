@@ -38,7 +38,7 @@ pub(super) fn without_room() -> Result<(OwnedFd, OwnedFd)> {
 /// Takes all that is there.
 pub(super) fn drain(reader: &OwnedFd) -> nix::Result<()> {
     while poll_now(reader, POLLIN)? == POLLIN {
-        read(reader, &mut [0; 1 << 16])?;
+        read(reader, &mut [0; 1 << 12])?;
     }
     Ok(())
 }

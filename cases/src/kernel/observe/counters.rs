@@ -12,7 +12,7 @@ fn counters(file: &str) -> Result<(BTreeMap<String, u64>, bool)> {
         .map_err(|error| Stop::Unobservable(format!("{file} cannot be read: {error}")))?;
     let lines: Vec<Vec<&str>> =
         text.lines().map(|line| line.split_whitespace().collect()).collect();
-    let (mut counters, mut paired) = (BTreeMap::new(), lines.len() % 2 == 0);
+    let (mut counters, mut paired) = (BTreeMap::new(), lines.len().is_multiple_of(2));
     for pair in lines.chunks_exact(2) {
         paired &= pair[0].len() == pair[1].len() && pair[0].first() == pair[1].first();
         let group = pair[0].first().copied().unwrap_or_default();

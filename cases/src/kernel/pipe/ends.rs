@@ -112,7 +112,7 @@ fn has_flags_for_each_end(t: &mut Trial) -> Result {
     check!(t, write(&writer, b"x") == Err(Errno::EAGAIN), "the writer does not block");
     let copy = reader.try_clone()?;
     while net::unread(&reader)? > 0 {
-        read(&reader, &mut [0; 1 << 16])?;
+        read(&reader, &mut [0; 1 << 12])?;
     }
     let job = t.spawn("reader", move || Ok(read(&copy, &mut [0])))?;
     check!(t, job.sleeps_in(t, Call::READ)?, "the reader does");

@@ -23,9 +23,9 @@ fn forgets_what_was_not_read(t: &mut Trial) -> Result {
     for (how, stop) in [("stopped", true), ("set anew", false)] {
         let timer = expired()?;
         if stop {
-            timer.unset()?
+            timer.unset()?;
         } else {
-            once(&timer, LONG)?
+            once(&timer, LONG)?;
         }
         let readable = poll_now(&timer, POLLIN)?;
         check!(t, readable == PollFlags::empty(), "{how}: the timer is not readable");
