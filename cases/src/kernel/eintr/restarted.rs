@@ -52,7 +52,8 @@ fn waiting_for_a_futex(t: &mut Trial) -> Result {
 #[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "2.6.6", strength = Documented)]
 fn message_queues(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, true)?;
-    sleeps_on(t, queues()?)
+    let waits = queues(t)?;
+    sleeps_on(t, waits)
 }
 
 /// With `SA_RESTART`, an interrupted read from an eventfd, a timerfd, a signalfd or an inotify
@@ -99,5 +100,6 @@ fn without_the_flag_queues_fail(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, false)?;
     let waits = events(t)?;
     is_interrupted(t, waits)?;
-    is_interrupted(t, queues()?)
+    let waits = queues(t)?;
+    is_interrupted(t, waits)
 }

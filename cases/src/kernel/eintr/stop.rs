@@ -217,8 +217,7 @@ fn does_not_interrupt_transfers(t: &mut Trial) -> Result {
 /// is stopped and continued.
 #[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], since = "3.15", strength = Documented)]
 fn does_not_interrupt_waits_for_others(t: &mut Trial) -> Result {
-    let files = [openings(t)?, locks(t)?];
-    for waits in files.into_iter().chain([queues()?]) {
+    for waits in [openings(t)?, locks(t)?, queues(t)?] {
         sleeps_on(t, waits)?;
     }
     Ok(())

@@ -100,22 +100,25 @@ pub(super) fn vectors() -> Result<Vec<Wait>> {
 }
 
 /// Calls of POSIX message queues. Their names are gone at once.
-pub(super) fn queues() -> Result<Vec<Wait>> {
+pub(super) fn queues(t: &Trial) -> Result<Vec<Wait>> {
     fn receive(queue: &MqdT) -> nix::Result<()> {
         mq_receive(queue, &mut [0; 8], &mut 0).map(drop)
     }
+    let lacking = |error| Stop::unsupported_if(error, &[Errno::ENOSYS], "a POSIX message queue");
+    // The folder's name is nobody else's.
+    let folder = t.folder()?;
+    let unique = folder.file_name().unwrap_or_default().display();
     let queue = |name: &str| -> Result<_> {
-        let name = format!("/ioconform-{name}-{}", std::process::id());
+        let name = format!("/{unique}-{name}");
         let flags = MQ_OFlag::O_RDWR | MQ_OFlag::O_CREAT | MQ_OFlag::O_EXCL | MQ_OFlag::O_CLOEXEC;
         let size = MqAttr::new(0, 1, 8, 0);
         let queue = mq_open(name.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR, Some(&size))
-            .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "mq_open"))?;
-        mq_unlink(name.as_str())
-            .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "mq_unlink"))?;
+            .map_err(lacking)?;
+        mq_unlink(name.as_str()).map_err(lacking)?;
         Ok(Arc::new(queue))
     };
     let (empty, full) = (queue("empty")?, queue("full")?);
-    mq_send(&full, b"x", 0)?;
+    mq_send(&full, b"x", 0).map_err(lacking)?;
     let (receiver, sender) = (empty.clone(), full.clone());
     Ok(vec![
         wait(
