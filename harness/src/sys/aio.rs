@@ -16,6 +16,9 @@ pub struct AioRead {
     buffer: &'static [AtomicU8; SIZE],
 }
 
+// SAFETY: the control block lives for ever, and its fields are not looked at but by the library.
+unsafe impl Send for AioRead {}
+
 impl AioRead {
     /// Asks for the read. No signal and no thread will tell of its end.
     pub fn start(fd: impl AsFd) -> nix::Result<AioRead> {
@@ -55,6 +58,18 @@ impl AioRead {
     pub fn cancel(&self) -> nix::Result<i32> {
         // SAFETY: the control block lives for ever, and names the descriptor of its own request.
         Errno::result(unsafe { libc::aio_cancel((*self.control).aio_fildes, self.control) })
+    }
+
+    /// `aio_suspend(3)`: waits until the request is complete, for at most so long. Fails with EAGAIN
+    /// if it is not.
+    pub fn wait(&self, limit: std::time::Duration) -> nix::Result<()> {
+        let list = [self.control.cast_const()];
+        let time = nix::sys::time::TimeSpec::from_duration(limit);
+        // SAFETY: the list and the timespec live across the call, and the control block for ever.
+        Errno::result(unsafe {
+            libc::aio_suspend(list.as_ptr(), 1, std::ptr::from_ref(time.as_ref()))
+        })
+        .map(drop)
     }
 
     /// The first bytes of the buffer, as they are now.

@@ -16,6 +16,13 @@ pub fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Ends the calling thread alone, even if it is the first of its process: the others go on.
+pub fn exit_thread() -> ! {
+    // SAFETY: the thread is gone with the call, and gives nothing back that others use.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    exit_now(0)
+}
+
 /// Forks; the child runs `child` and exits with what it returns, or with 101 if it panics.
 pub fn fork(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
     // SAFETY: the child runs ordinary code. glibc makes its allocator usable in the child, and
@@ -104,11 +111,7 @@ pub fn loopback_up() -> nix::Result<()> {
 
 /// A descriptor that becomes readable when the process ends (pidfd_open(2)).
 pub fn pidfd(pid: Pid) -> nix::Result<OwnedFd> {
-    // SAFETY: pidfd_open takes two integers and returns a new descriptor.
-    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
-    let fd = i32::try_from(fd).map_err(|_| Errno::ERANGE)?;
-    // SAFETY: the descriptor is new, and nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    super::pidfd::open(pid, 0)
 }
 
 /// Sets the soft limit of `RLIMIT_NOFILE` of a running process (prlimit(2)) to `soft`, which must

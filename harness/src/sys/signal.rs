@@ -8,6 +8,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 
 static HANDLED: AtomicU64 = AtomicU64::new(0);
 static LAST_NUMBER: AtomicI32 = AtomicI32::new(0);
+static LAST_CODE: AtomicI32 = AtomicI32::new(0);
 static LAST_FD: AtomicI32 = AtomicI32::new(-1);
 static LAST_BAND: AtomicI64 = AtomicI64::new(0);
 static LAST_UNREAD: AtomicI32 = AtomicI32::new(-1);
@@ -17,6 +18,8 @@ static LAST_UNREAD: AtomicI32 = AtomicI32::new(-1);
 pub struct Note {
     /// The signal's number.
     pub number: i32,
+    /// `si_code`: `POLL_IN` and others for signal-driven I/O with `F_SETSIG`.
+    pub code: i32,
     /// `si_fd`: the descriptor that became ready, for signal-driven I/O with `F_SETSIG`.
     pub fd: i32,
     /// `si_band`: its poll events.
@@ -41,9 +44,9 @@ extern "C" fn take_note(
     // SAFETY: the kernel hands a siginfo_t to a handler that was set with SA_SIGINFO, and Poll is
     // a prefix of it. The numbers mean something for signals of F_SETSIG only, which is when
     // they are looked at.
-    let (fd, band) = unsafe {
+    let (fd, band, code) = unsafe {
         let poll = info.cast::<Poll>();
-        ((*poll).fd, (*poll).band)
+        ((*poll).fd, (*poll).band, (*info).si_code)
     };
     // The code that was interrupted may be about to look at its own errno.
     let errno = Errno::last_raw();
@@ -51,6 +54,7 @@ extern "C" fn take_note(
     // SAFETY: FIONREAD writes one int; on a number that is not open it fails and writes nothing.
     unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut unread) };
     LAST_NUMBER.store(number, Ordering::SeqCst);
+    LAST_CODE.store(code, Ordering::SeqCst);
     LAST_FD.store(fd, Ordering::SeqCst);
     LAST_BAND.store(band, Ordering::SeqCst);
     LAST_UNREAD.store(unread, Ordering::SeqCst);
@@ -88,6 +92,7 @@ pub fn handled() -> u64 {
 pub fn last() -> Note {
     Note {
         number: LAST_NUMBER.load(Ordering::SeqCst),
+        code: LAST_CODE.load(Ordering::SeqCst),
         fd: LAST_FD.load(Ordering::SeqCst),
         band: LAST_BAND.load(Ordering::SeqCst),
         unread: LAST_UNREAD.load(Ordering::SeqCst),
@@ -106,6 +111,21 @@ pub fn set_io_owner(fd: impl AsFd, pid: i32) -> nix::Result<()> {
     Errno::result(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_SETOWN, pid) }).map(drop)
 }
 
+/// `F_SETOWN_EX` (`F_SETOWN_EX(2const)`) with `F_OWNER_TID`: the one thread that is told of I/O on
+/// `fd`.
+pub fn set_io_thread(fd: impl AsFd, thread: nix::unistd::Pid) -> nix::Result<()> {
+    /// `struct f_owner_ex`.
+    #[repr(C)]
+    struct Owner {
+        kind: libc::c_int,
+        pid: libc::pid_t,
+    }
+    let owner = Owner { kind: F_OWNER_TID, pid: thread.as_raw() };
+    // SAFETY: F_SETOWN_EX reads one f_owner_ex.
+    Errno::result(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), F_SETOWN_EX, &raw const owner) })
+        .map(drop)
+}
+
 /// Holds a signal back from the calling thread, or lets it through again; real-time ones included.
 pub fn block(number: i32, block: bool) -> nix::Result<()> {
     let how = if block { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
@@ -120,8 +140,48 @@ pub fn block(number: i32, block: bool) -> nix::Result<()> {
     if result == 0 { Ok(()) } else { Err(Errno::from_raw(result)) }
 }
 
+/// `pause(2)`: sleeps until a handler has run, and then fails with EINTR.
+pub fn pause() -> nix::Result<()> {
+    // SAFETY: pause takes nothing.
+    Errno::result(unsafe { libc::pause() }).map(drop)
+}
+
+/// `sigsuspend(2)` with an empty mask: sleeps until a handler has run, and then fails with EINTR.
+pub fn suspend() -> nix::Result<()> {
+    // SAFETY: an all-zero set is valid memory, which sigemptyset makes an empty set, and the call
+    // only reads it.
+    Errno::result(unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigsuspend(&raw const set)
+    })
+    .map(drop)
+}
+
+/// `sigtimedwait(2)`: sleeps until this signal, which is blocked, is pending, or the time is over.
+pub fn wait_for(number: i32, limit: std::time::Duration) -> nix::Result<()> {
+    let limit = nix::sys::time::TimeSpec::from_duration(limit);
+    // SAFETY: an all-zero set is valid memory, which sigemptyset makes an empty set; set and
+    // timespec live across the call, and nothing else of the signal is asked for.
+    Errno::result(unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        Errno::result(libc::sigaddset(&raw mut set, number))?;
+        libc::sigtimedwait(&raw const set, std::ptr::null_mut(), std::ptr::from_ref(limit.as_ref()))
+    })
+    .map(drop)
+}
+
+/// `POLL_IN` and `POLL_OUT` of `asm-generic/siginfo.h`: what is possible now, as `si_code` says it.
+pub const POLL_IN: i32 = 1;
+/// See [`POLL_IN`].
+pub const POLL_OUT: i32 = 2;
+
 /// `F_SETSIG` of `asm-generic/fcntl.h`.
 const F_SETSIG: libc::c_int = 10;
+/// `F_SETOWN_EX`, and its kind of owner that is a thread.
+const F_SETOWN_EX: libc::c_int = 15;
+const F_OWNER_TID: libc::c_int = 0;
 
 /// The lowest real-time signal that the C library leaves to programs.
 pub fn first_realtime() -> i32 {

@@ -35,7 +35,7 @@ calls! {
     SELECT = "select": #[cfg(target_arch = "x86_64")] SYS_select, SYS_pselect6;
     EPOLL_WAIT = "epoll_wait": #[cfg(target_arch = "x86_64")] SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2;
     FUTEX = "futex": SYS_futex;
-    NANOSLEEP = "nanosleep": SYS_nanosleep, SYS_clock_nanosleep;
+    NANOSLEEP = "nanosleep": SYS_nanosleep, SYS_clock_nanosleep, SYS_restart_syscall;
     SIGNAL_WAIT = "sigtimedwait": SYS_rt_sigtimedwait;
     SIGSUSPEND = "sigsuspend": SYS_rt_sigsuspend;
     WAIT = "wait": SYS_wait4, SYS_waitid;
@@ -45,6 +45,16 @@ calls! {
     OPEN = "open": SYS_openat;
     SPLICE = "splice": SYS_splice;
     FLOCK = "flock": SYS_flock;
+    FCNTL = "fcntl": SYS_fcntl;
+    TEE = "tee": SYS_tee;
+    RECVMMSG = "recvmmsg": SYS_recvmmsg;
+    IO_SUBMIT = "io_submit": SYS_io_submit;
+    PAUSE = "pause": #[cfg(target_arch = "x86_64")] SYS_pause, SYS_ppoll;
+    SEMOP = "semop": SYS_semop, SYS_semtimedop;
+    MSGRCV = "msgrcv": SYS_msgrcv;
+    MSGSND = "msgsnd": SYS_msgsnd;
+    MQ_RECEIVE = "mq_receive": SYS_mq_timedreceive;
+    MQ_SEND = "mq_send": SYS_mq_timedsend;
 }
 
 impl Call {

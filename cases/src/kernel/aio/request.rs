@@ -31,24 +31,38 @@ fn complete_means_that_the_data_is_in_the_buffer(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// The threads of this process.
+fn threads() -> Result<Vec<std::path::PathBuf>> {
+    let entries = std::fs::read_dir("/proc/self/task")?;
+    Ok(entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?)
+}
+
+/// Whether a thread sleeps in read.
+fn reads(thread: Task) -> bool {
+    thread.state().is_ok_and(|state| state == State::SLEEPING)
+        && thread.syscall().is_ok_and(|call| call.is_some_and(|number| Call::READ.is(number)))
+}
+
+/// Returns when some thread of this process sleeps in read: one of the library's, that serves a
+/// request.
+pub(super) fn sleeping_reader(t: &Trial) -> Result {
+    if t.eventually(|| Ok(threads()?.into_iter().map(Task::at).any(reads)))? {
+        Ok(())
+    } else {
+        Err(Stop::error("no thread of the library came to sleep in read"))
+    }
+}
+
 /// The request is served by a thread of the process that sleeps in `read`.
 #[case(man = ["aio(7), NOTES"], notes = ["S12"], needs = [Need::Syscalls], strength = Implementation)]
 fn a_thread_of_the_library_does_the_reading(t: &mut Trial) -> Result {
     let (reader, _writer) = std::io::pipe()?;
-    let threads = || -> Result<Vec<_>> {
-        let entries = std::fs::read_dir("/proc/self/task")?;
-        Ok(entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?)
-    };
     let before = threads()?;
 
     let _request = AioRead::start(&reader)?;
     let mut new = threads()?;
     new.retain(|thread| !before.contains(thread));
     check!(t, !new.is_empty(), "the request made a thread");
-    let reads = |thread: Task| {
-        thread.state().is_ok_and(|state| state == State::SLEEPING)
-            && thread.syscall().is_ok_and(|call| call.is_some_and(|number| Call::READ.is(number)))
-    };
     let asleep = t.eventually(|| Ok(new.iter().map(Task::at).any(reads)))?;
     check!(t, asleep, "a new thread comes to sleep in read");
     Ok(())

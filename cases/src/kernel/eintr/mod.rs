@@ -1,13 +1,20 @@
 //! What a signal does to a call that sleeps: it ends the sleep. Whether the call then fails with
 //! EINTR or goes on depends on the call, on `SA_RESTART`, and on what it had done so far.
 
+mod close;
+mod never;
+mod others;
 mod partial;
 mod restart;
+mod restarted;
 mod stop;
+mod table;
+mod timeout;
 
 use std::time::Duration;
 
 use harness::prelude::*;
+use harness::sys::signal::handled;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{MsgFlags, SockaddrIn, accept, connect, recv};
 use nix::unistd::{read, write};
@@ -20,8 +27,11 @@ struct Wait {
     name: &'static str,
     call: Call,
     sleep: Box<dyn FnOnce() -> nix::Result<()> + Send>,
-    feed: Box<dyn Fn() -> nix::Result<()>>,
+    feed: Feed,
 }
+
+/// What lets a call go on.
+type Feed = Box<dyn Fn() -> nix::Result<()>>;
 
 fn wait(
     name: &'static str,
@@ -30,6 +40,39 @@ fn wait(
     feed: impl Fn() -> nix::Result<()> + 'static,
 ) -> Wait {
     Wait { name, call, sleep: Box::new(sleep), feed: Box::new(feed) }
+}
+
+/// Sends the signal to a thread that sleeps in the call, and expects EINTR.
+fn is_interrupted(t: &mut Trial, waits: Vec<Wait>) -> Result {
+    for Wait { name, call, sleep, feed } in waits {
+        let job = t.spawn(name, move || Ok(sleep()))?;
+        check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps");
+        job.signal(SIGNAL)?;
+        check!(
+            t,
+            job.join_soon(t)? == Some(Err(Errno::EINTR)),
+            "{name}: the signal ends the call with EINTR"
+        );
+        drop(feed);
+    }
+    Ok(())
+}
+
+/// Sends the signal to a thread that sleeps in the call, and expects it to sleep on, and to succeed
+/// when it can.
+fn sleeps_on(t: &mut Trial, waits: Vec<Wait>) -> Result {
+    for Wait { name, call, sleep, feed } in waits {
+        let before = handled();
+        let job = t.spawn(name, move || Ok(sleep()))?;
+        check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps");
+        job.signal(SIGNAL)?;
+        check!(t, t.eventually(|| Ok(handled() == before + 1))?, "{name}: the handler runs");
+        check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps in the call again");
+        feed()?;
+        check!(t, job.join_soon(t)? == Some(Ok(())), "{name}: the call succeeds");
+        drop(feed);
+    }
+    Ok(())
 }
 
 /// Calls that move data or connections, which `SA_RESTART` concerns.

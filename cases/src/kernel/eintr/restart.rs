@@ -7,23 +7,7 @@ use harness::prelude::*;
 use harness::sys::signal::{handled, take_notes_of};
 use nix::sys::time::TimeVal;
 
-use super::{SIGNAL, Wait, multiplexers, transfers, wait};
-
-/// Sends the signal to a thread that sleeps in the call, and expects EINTR.
-fn is_interrupted(t: &mut Trial, waits: Vec<Wait>) -> Result {
-    for Wait { name, call, sleep, feed } in waits {
-        let job = t.spawn(name, move || Ok(sleep()))?;
-        check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps");
-        job.signal(SIGNAL)?;
-        check!(
-            t,
-            job.join_soon(t)? == Some(Err(Errno::EINTR)),
-            "{name}: the signal ends the call with EINTR"
-        );
-        drop(feed);
-    }
-    Ok(())
-}
+use super::{SIGNAL, is_interrupted, multiplexers, sleeps_on, transfers, wait};
 
 /// A signal handler without `SA_RESTART` ends every sleeping call with EINTR: read, write, recv,
 /// accept, connect, poll, select, `epoll_wait` and nanosleep.
@@ -39,17 +23,7 @@ fn without_the_flag_all_end_in_eintr(t: &mut Trial) -> Result {
 #[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers", "sigaction(2), SA_RESTART"], strength = Documented)]
 fn restarts_transfers(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, true)?;
-    for (before, Wait { name, call, sleep, feed }) in (0..).zip(transfers()?) {
-        let job = t.spawn(name, move || Ok(sleep()))?;
-        check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps");
-        job.signal(SIGNAL)?;
-        check!(t, t.eventually(|| Ok(handled() == before + 1))?, "{name}: the handler runs");
-        check!(t, job.sleeps_in(t, call)?, "{name}: the thread sleeps in the call again");
-        feed()?;
-        check!(t, job.join_soon(t)? == Some(Ok(())), "{name}: the call succeeds");
-        drop(feed);
-    }
-    Ok(())
+    sleeps_on(t, transfers()?)
 }
 
 /// poll, select, `epoll_wait` and nanosleep fail with EINTR even if the handler was set with

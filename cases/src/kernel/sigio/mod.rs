@@ -1,5 +1,8 @@
 //! Signal-driven I/O: the kernel sends a signal when a descriptor becomes ready.
 
+mod folklore;
+mod kinds;
+mod owner;
 mod queue;
 mod readiness;
 
@@ -18,6 +21,11 @@ fn tell_me_of(fd: impl AsFd, number: i32) -> Result {
 fn set_async(fd: impl AsFd) -> Result {
     fcntl(fd, FcntlArg::F_SETFL(OFlag::O_ASYNC))?;
     Ok(())
+}
+
+/// The flags of an open file.
+fn flags(fd: impl AsFd) -> Result<OFlag> {
+    Ok(OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?))
 }
 
 /// Whether the handler comes to have seen `count` signals in all.

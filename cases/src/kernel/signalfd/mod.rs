@@ -1,0 +1,26 @@
+//! signalfd: signals that are read instead of handled.
+
+mod reading;
+mod whose;
+
+use harness::prelude::*;
+use harness::sys::{signal, signalfd};
+use nix::sys::signal::Signal;
+
+/// The signal of these cases.
+const SIGNAL: Signal = Signal::SIGUSR1;
+
+/// A signalfd for one signal, which is blocked in the calling thread and those that it starts.
+fn watch(number: i32) -> Result<OwnedFd> {
+    signal::block(number, true)?;
+    signalfd::open(&[number])
+        .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "signalfd"))
+}
+
+/// The numbers of the signals that there are to read.
+fn numbers(signalfd: impl AsFd) -> nix::Result<Vec<i32>> {
+    match signalfd::read(signalfd) {
+        Err(Errno::EAGAIN) => Ok(Vec::new()),
+        other => Ok(other?.iter().map(|received| received.number).collect()),
+    }
+}
