@@ -2,11 +2,14 @@
 
 mod accept;
 mod aio;
+mod bind;
 mod blocking;
+mod connect;
 mod delivery;
 mod eintr;
 mod epoll;
 mod herd;
+mod listen;
 mod models;
 mod nonblocking;
 mod poll;
