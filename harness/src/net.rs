@@ -5,14 +5,19 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, setsockopt,
-    socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage, bind,
+    getsockname, listen, setsockopt, socket, sockopt,
 };
 
 use crate::trial::{Result, Stop};
 use crate::watch::{Sight, rest, until};
 
+mod socket;
+mod tables;
+
 pub use crate::sys::socket::{get_option, set_option, take_error};
+pub use socket::{bind_at, connect_to, established, socket_for, try_to_connect};
+pub use tables::{Listed, counter, listed};
 
 /// What a system refuses to tell cannot be seen, which is not the same as its being otherwise.
 fn told<T>(answer: nix::Result<T>, what: &str) -> Result<T> {
@@ -80,17 +85,25 @@ pub fn bind_to(socket: &OwnedFd, port: u16) -> Result {
 /// Sets a sysctl of this network namespace: `core/somaxconn` is `net.core.somaxconn`. For cases
 /// that need [`crate::need::Need::PrivateNet`]; the trial is skipped where it may not be set.
 pub fn set_sysctl(name: &str, value: usize) -> Result {
+    write_sysctl(name, &value.to_string())
+}
+
+/// The same for a sysctl whose value is no single number.
+pub fn write_sysctl(name: &str, value: &str) -> Result {
     let path = format!("/proc/sys/net/{name}");
-    std::fs::write(&path, value.to_string()).map_err(|error| Stop::Skipped {
+    std::fs::write(&path, value).map_err(|error| Stop::Skipped {
         reason: format!("{path} cannot be set: {error}"),
         mend: String::new(),
     })
 }
 
-/// The port to which a socket is bound.
+/// The port to which a socket is bound, of IPv4 or IPv6; 0 if it is not.
 pub fn port_of(socket: impl AsFd) -> Result<u16> {
     use std::os::fd::AsRawFd;
-    Ok(getsockname::<SockaddrIn>(socket.as_fd().as_raw_fd())?.port())
+    let name = getsockname::<SockaddrStorage>(socket.as_fd().as_raw_fd())?;
+    let v4 = name.as_sockaddr_in().map(SockaddrIn::port);
+    v4.or_else(|| name.as_sockaddr_in6().map(SockaddrIn6::port))
+        .ok_or_else(|| Stop::error("the socket has no port"))
 }
 
 /// Two ends of a TCP connection: the one that connected and the one that was accepted.

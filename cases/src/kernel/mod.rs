@@ -2,13 +2,16 @@
 
 mod accept;
 mod aio;
+mod bind;
 mod blocking;
+mod connect;
 mod cost;
 mod delivery;
 mod eintr;
 mod epoll;
 mod eventfd;
 mod herd;
+mod listen;
 mod models;
 mod nonblocking;
 mod observe;

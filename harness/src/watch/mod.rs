@@ -11,6 +11,7 @@
 mod call;
 mod crew;
 mod job;
+mod nap;
 mod quiet;
 mod task;
 mod tree;
@@ -25,6 +26,8 @@ pub use crew::{Crew, Worker};
 pub use job::Job;
 pub(crate) use job::{asleep, asleep_in};
 pub(crate) use quiet::{let_pass, rest, rested};
+pub use nap::slept;
+pub(crate) use quiet::{let_pass, rest};
 pub use task::{Counts, State, Task, Turns};
 pub(crate) use tree::descendants;
 

@@ -4,7 +4,7 @@
 
 use harness::prelude::*;
 use harness::sys::process;
-use nix::sys::socket::{Backlog, SockaddrIn, connect, listen};
+use nix::sys::socket::{Backlog, listen};
 
 /// Connections are accepted in the order in which they were completed.
 #[case(kernel = ["inet_csk_accept", "reqsk_queue_remove"], since = "2.6.0", strength = Implementation)]
@@ -58,46 +58,30 @@ fn forked_before_listen(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// A nonblocking client of 127.0.0.1:`port`, whose connection may or may not be completed.
-fn try_to_connect(port: u16) -> Result<OwnedFd> {
-    let socket = net::tcp_socket()?;
-    nix::fcntl::fcntl(&socket, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
-    match connect(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, port)) {
-        Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Whether the client's handshake is completed.
-fn established(client: &OwnedFd) -> Result<bool> {
-    const TCP_ESTABLISHED: u8 = 1;
-    Ok(net::tcp_info(client)?.tcpi_state == TCP_ESTABLISHED)
-}
-
 /// A listener with a backlog of N completes N + 1 connections before one is accepted, and the next
 /// client waits until there is room again.
 #[case(man = ["listen(2), NOTES"], kernel = ["sk_acceptq_is_full"], since = "2.6.21", strength = Implementation)]
 fn backlog_admits_one_more(t: &mut Trial) -> Result {
     net::stay_on_this_cpu()?;
-    for backlog in [1, 2, 5] {
+    for backlog in [0, 1, 2, 5] {
         let listener = net::listener_with_backlog(backlog)?;
-        let port = net::port_of(&listener)?;
+        let address = listener.local_addr()?;
         let mut clients = Vec::new();
         for number in 1..=backlog + 1 {
-            let client = try_to_connect(port)?;
+            let client = net::try_to_connect(address)?;
             let queued = t.eventually(|| {
-                Ok(established(&client)? && net::queued(&listener)? == number.unsigned_abs())
+                Ok(net::established(&client)? && net::queued(&listener)? == number.unsigned_abs())
             })?;
             check!(t, queued, "client {number} waits in a queue with a backlog of {backlog}");
             clients.push(client);
         }
-        let late = try_to_connect(port)?;
+        let late = net::try_to_connect(address)?;
         for _ in ["its request", "the answer", "the rest of the handshake"] {
             net::barrier()?;
         }
         check!(
             t,
-            !established(&late)?,
+            !net::established(&late)?,
             "client {} with a backlog of {backlog} is not connected",
             backlog + 2
         );

@@ -78,3 +78,41 @@ fn beside_poll(t: &mut Trial) -> Result {
     }
     Ok(())
 }
+
+/// Three connections in a row wake three of the threads that block in accept, although the first
+/// one might serve them all.
+#[case(kernel = ["inet_csk_wait_for_connect", "autoremove_wake_function"], notes = ["S42"], since = "2.6.0", strength = Implementation)]
+fn three_for_three(t: &mut Trial) -> Result {
+    let listener = Arc::new(net::listener()?);
+    let crew = t.threads(WORKERS, Call::ACCEPT, {
+        let listener = listener.clone();
+        move |worker| accept_for_ever(worker, &listener)
+    })?;
+    net::stay_on_this_cpu()?;
+    let idle = crew.counts()?;
+    let connect = |_| net::connect(listener.local_addr()?);
+    let _clients = (0..3).map(connect).collect::<Result<Vec<_>>>()?;
+    check!(t, crew.wait_for(t, 3)?, "all three are accepted");
+    crew.settle(t)?;
+    check!(t, crew.counts()?.since(&idle).woken() == [0, 1, 2], "the threads that they wake");
+    Ok(())
+}
+
+/// A shutdown of the listener wakes every thread that blocks in accept.
+#[case(kernel = ["inet_csk_listen_stop", "sock_def_wakeup"], since = "2.6.0", strength = Implementation)]
+fn shutdown_wakes_all(t: &mut Trial) -> Result {
+    let listener = net::listener()?;
+    let number = listener.as_raw_fd();
+    let mut jobs = Vec::new();
+    for index in 0..WORKERS {
+        let accept = move || Ok(nix::sys::socket::accept(number));
+        let job = t.spawn(&format!("worker {index}"), accept)?;
+        check!(t, job.sleeps_in(t, Call::ACCEPT)?, "worker {index} sleeps in accept");
+        jobs.push(job);
+    }
+    nix::sys::socket::shutdown(number, nix::sys::socket::Shutdown::Read)?;
+    for (index, job) in jobs.into_iter().enumerate() {
+        check!(t, job.join_soon(t)? == Some(Err(Errno::EINVAL)), "accept of worker {index}");
+    }
+    Ok(())
+}

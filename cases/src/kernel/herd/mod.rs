@@ -9,8 +9,14 @@ mod blocking;
 mod epoll_each;
 mod epoll_shared;
 mod folklore;
+mod lock;
+mod mixed;
 mod poll;
+mod readers;
+mod ready;
 mod reuseport;
+mod source;
+mod too_early;
 
 use harness::prelude::*;
 use harness::watch::cost;

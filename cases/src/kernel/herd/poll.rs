@@ -42,3 +42,25 @@ fn in_select(t: &mut Trial) -> Result {
     );
     Ok(())
 }
+
+/// A connection wakes every process that was forked after listen and waits for it in poll or in
+/// select.
+#[case(kernel = ["__pollwait", "add_wait_queue"], notes = ["S25", "S38"], since = "2.4", strength = Implementation)]
+fn forked(t: &mut Trial) -> Result {
+    let listener = nonblocking_listener()?;
+    let crew = t.processes(WORKERS, Call::POLL, |worker| {
+        serve(worker, &listener, || poll_wait(&listener, POLLIN).map(drop))
+    })?;
+    let woken = woken_by_each(t, WORKERS, &crew, &listener)?;
+    check!(t, woken == everybody(), "in poll: the processes that each connection wakes");
+
+    let listener = nonblocking_listener()?;
+    let number = listener.as_raw_fd();
+    let sets = Sets { read: vec![number], ..Sets::default() };
+    let crew = t.processes(WORKERS, Call::SELECT, |worker| {
+        serve(worker, &listener, || select(number + 1, &sets, None).returned.map(drop))
+    })?;
+    let woken = woken_by_each(t, WORKERS, &crew, &listener)?;
+    check!(t, woken == everybody(), "in select: the processes that each connection wakes");
+    Ok(())
+}

@@ -3,7 +3,7 @@
 
 use harness::prelude::*;
 
-use super::{WORKERS, accept_for_ever, serve_with, woken_by_each};
+use super::{WORKERS, accept_for_ever, serve, serve_with, woken_by_each};
 
 /// With a listener per worker, a connection wakes exactly one of those that block in accept.
 #[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36"], since = "3.9", strength = Implementation)]
@@ -37,6 +37,26 @@ fn epoll(t: &mut Trial) -> Result {
             if worker.index == 0 { own.try_clone()? } else { net::reuseport_listener(port)? };
         listener.set_nonblocking(true)?;
         serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?)
+    })?;
+    let rounds = woken_by_each(t, 1, &crew, &first)?;
+    check!(
+        t,
+        rounds.iter().all(|woken| woken.len() == 1),
+        "one worker for each connection: {rounds:?}"
+    );
+    Ok(())
+}
+
+/// With a listener per worker, a connection wakes exactly one of the processes that wait in poll.
+#[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36", "S37"], since = "3.9", strength = Implementation)]
+fn poll_forked(t: &mut Trial) -> Result {
+    let first = net::reuseport_listener(0)?;
+    let port = net::port_of(&first)?;
+    let crew = t.processes(WORKERS, Call::POLL, |worker| {
+        let listener =
+            if worker.index == 0 { first.try_clone()? } else { net::reuseport_listener(port)? };
+        listener.set_nonblocking(true)?;
+        serve(worker, &listener, || poll_wait(&listener, POLLIN).map(drop))
     })?;
     let rounds = woken_by_each(t, 1, &crew, &first)?;
     check!(

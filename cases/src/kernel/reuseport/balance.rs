@@ -8,7 +8,7 @@ use harness::prelude::*;
 use nix::libc;
 use nix::sys::socket::{SockaddrIn, connect, setsockopt, sockopt};
 
-use super::{group, udp_member};
+use super::{group, received, sources, udp_member};
 
 /// The members of a group of four that get `count` connections, in order.
 fn receivers(t: &mut Trial, count: usize) -> Result<Vec<usize>> {
@@ -63,8 +63,7 @@ fn a_flow_sticks(t: &mut Trial) -> Result {
         let socket = udp_member(group.first())?;
         group.push(socket);
     }
-    let sources =
-        (0..40).map(|_| UdpSocket::bind("127.0.0.1:0")).collect::<std::io::Result<Vec<_>>>()?;
+    let sources = sources(40)?;
     for source in [&sources, &sources, &sources].into_iter().flatten() {
         source.send_to(b"x", group[0].local_addr()?)?;
     }
@@ -123,5 +122,25 @@ fn a_four_tuple_sticks(t: &mut Trial) -> Result {
         used.insert(first);
     }
     check!(t, used.len() >= 2, "over 30 ports, several listeners get connections: {used:?}");
+    Ok(())
+}
+
+/// Over many sources, every socket of a UDP group has the same chance to get the datagrams of one.
+#[case(man = ["socket(7), SO_REUSEPORT"], kernel = ["udp_ehashfn", "reuseport_select_sock"], since = "3.9", strength = Implementation)]
+fn even_over_many_flows(t: &mut Trial) -> Result {
+    let mut group = Vec::new();
+    for _ in 0..4 {
+        let socket = udp_member(group.first())?;
+        group.push(socket);
+    }
+    net::stay_on_this_cpu()?;
+    let sources = sources(400)?;
+    for source in &sources {
+        source.send_to(b"x", group[0].local_addr()?)?;
+    }
+    let counts: Vec<_> = received(&group)?.into_iter().map(|count| count as u64).collect();
+    check!(t, counts.iter().sum::<u64>() == 400, "each of 400 datagrams arrived once: {counts:?}");
+    let even = t.stands(uniform("flows per socket", &counts)?)?;
+    check!(t, even, "the shares {counts:?} are those of a fair choice");
     Ok(())
 }

@@ -6,6 +6,8 @@ use harness::prelude::*;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt};
 use nix::unistd::{Uid, seteuid};
 
+use super::{clients, shares};
+
 /// A socket with or without the option, not bound yet.
 fn prepared(kind: SockType, shares: bool) -> Result<OwnedFd> {
     let socket = socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None)?;
@@ -65,5 +67,61 @@ fn same_effective_user(t: &mut Trial) -> Result {
     seteuid(own)?;
     check!(t, stranger? == Err(Errno::EADDRINUSE), "bind as another user");
     check!(t, bind(&prepared(SockType::Stream, true)?, port) == Ok(()), "bind as the same user");
+    Ok(())
+}
+
+/// A listener that sets `SO_REUSEPORT` only after bind and listen can be joined all the same, and
+/// both get connections.
+#[case(kernel = ["inet_csk_get_port", "inet_reuseport_add_sock"], since = "3.9", strength = Implementation)]
+fn set_after_listen_is_enough(t: &mut Trial) -> Result {
+    let first = net::listener()?;
+    let port = net::port_of(&first)?;
+    let early = bind(&prepared(SockType::Stream, true)?, port);
+    check!(t, early == Err(Errno::EADDRINUSE), "bind before the first one has it");
+    setsockopt(&first, sockopt::ReusePort, &true)?;
+    let second = prepared(SockType::Stream, true)?;
+    check!(t, bind(&second, port) == Ok(()), "bind after that");
+    let backlog = nix::sys::socket::Backlog::MAXCONN;
+    check!(t, nix::sys::socket::listen(&second, backlog) == Ok(()), "and listen");
+    let listeners = [first, TcpListener::from(second)];
+    let _clients = clients(40, &listeners[0])?;
+    let shares = shares(&listeners)?;
+    check!(t, shares.iter().sum::<usize>() == 40, "40 connections: {shares:?}");
+    check!(t, shares.iter().all(|share| *share > 0), "both listeners get some: {shares:?}");
+    Ok(())
+}
+
+/// `SO_REUSEADDR` does not let a socket join a group: bind fails with EADDRINUSE.
+#[case(man = ["socket(7), SO_REUSEPORT"], kernel = ["inet_csk_bind_conflict"], since = "3.9", strength = Implementation)]
+fn reuseaddr_is_not_enough(t: &mut Trial) -> Result {
+    let first = net::reuseport_listener(0)?;
+    let second = prepared(SockType::Stream, false)?;
+    setsockopt(&second, sockopt::ReuseAddr, &true)?;
+    let bound = bind(&second, net::port_of(&first)?);
+    check!(t, bound == Err(Errno::EADDRINUSE), "bind with SO_REUSEADDR alone");
+    Ok(())
+}
+
+/// A socket that has joined a port but does not listen gets no connections.
+#[case(man = ["listen(2), DESCRIPTION"], kernel = ["inet_hash", "reuseport_add_sock"], since = "3.9", strength = Implementation)]
+fn bound_is_not_listening(t: &mut Trial) -> Result {
+    let listener = net::reuseport_listener(0)?;
+    let silent = prepared(SockType::Stream, true)?;
+    check!(t, bind(&silent, net::port_of(&listener)?) == Ok(()), "another socket is bound");
+    let _clients = clients(20, &listener)?;
+    check!(t, net::queued(&listener)? == 20, "connections that the one that listens has, of 20");
+    Ok(())
+}
+
+/// `SO_REUSEPORT` is refused with EOPNOTSUPP on an `AF_UNIX` socket, where it would mean nothing.
+#[case(
+    commit = ["5b0af621c3f6"],
+    kernel = ["sk_setsockopt"],
+    strength = Implementation,
+    changed = [("", "6.13", deviates, "until Linux 6.13 (commit 5b0af621c3f6, also in stable kernels) it could be set, without any effect")],
+)]
+fn not_for_unix(t: &mut Trial) -> Result {
+    let refused = setsockopt(&net::unix_socket()?, sockopt::ReusePort, &true);
+    check!(t, refused == Err(Errno::EOPNOTSUPP), "setsockopt");
     Ok(())
 }

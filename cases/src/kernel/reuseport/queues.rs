@@ -4,8 +4,9 @@
 
 use harness::prelude::*;
 use harness::sys::process;
+use nix::sys::socket::{Backlog, listen};
 
-use super::{clients, group};
+use super::{clients, finish_handshakes, group, half_open, shares};
 
 /// Connections that were given to a listener whose owner does nothing are not taken over by another
 /// member that waits for work.
@@ -111,5 +112,60 @@ fn fork_is_no_group(t: &mut Trial) -> Result {
     }
     let connected = clients.iter().map(net::port_of).collect::<Result<Vec<_>>>()?;
     check!(t, accepted == connected, "clients that child and parent accept, in turn");
+    Ok(())
+}
+
+/// A listener whose queue is full keeps its share: connections that fall to it are dropped although
+/// another member has room.
+#[case(kernel = ["tcp_conn_request", "reuseport_select_sock"], notes = ["S36"], since = "3.9", strength = Implementation)]
+fn a_full_one_is_not_spared(t: &mut Trial) -> Result {
+    let listeners = group(2)?;
+    let (full, roomy) = (&listeners[0], &listeners[1]);
+    listen(full, Backlog::new(0)?)?;
+    net::stay_on_this_cpu()?;
+    let mut clients = Vec::new();
+    for _ in 0..40 {
+        clients.push(net::try_to_connect(full.local_addr()?)?);
+        (0..3).try_for_each(|_| net::barrier())?;
+    }
+    check!(t, net::queued(full)? == 1, "connections of the one with a backlog of 0");
+    let established = clients.iter().map(net::established).collect::<Result<Vec<_>>>()?.into_iter();
+    let connected = established.filter(|established| *established).count();
+    check!(t, connected < 40, "of 40 clients some are not connected: {connected} are");
+    check!(t, net::queued(roomy)? as usize + 1 == connected, "the other has all but one of these");
+    Ok(())
+}
+
+/// Closing one listener of a group breaks the handshakes that it has under way, although others
+/// listen: their clients are reset.
+#[case(
+    kernel = ["tcp_v4_rcv", "Documentation/networking/ip-sysctl.rst, tcp_migrate_req"],
+    since = "4.4",
+    needs = [Need::PrivateNet],
+    strength = Implementation,
+)]
+fn closing_breaks_its_handshakes(t: &mut Trial) -> Result {
+    let (mut listeners, mut clients) = half_open()?;
+    check!(t, shares(&listeners)? == [0, 0], "no connection is complete");
+    drop(listeners.remove(0));
+    finish_handshakes(&mut clients)?;
+    let reset = clients.iter().filter(|client| was_reset(client)).count();
+    check!(t, reset > 0, "clients that are reset, of 40: {reset}");
+    check!(t, shares(&listeners)? == [40 - reset], "connections that the other listener has");
+    Ok(())
+}
+
+/// A listener that joins breaks no handshake that is under way: it ends where it began.
+#[case(kernel = ["tcp_v4_rcv", "reqsk_queue_hash_req"], commit = ["079096f103fa"], since = "4.4", strength = Implementation)]
+fn joining_breaks_no_handshake(t: &mut Trial) -> Result {
+    let (mut listeners, mut clients) = half_open()?;
+    let port = net::port_of(&listeners[0])?;
+    for _ in 0..3 {
+        listeners.push(net::reuseport_listener(port)?);
+    }
+    finish_handshakes(&mut clients)?;
+    let shares = shares(&listeners)?;
+    check!(t, shares[0] + shares[1] == 40, "connections of the two old ones, of 40: {shares:?}");
+    check!(t, shares[2..] == [0, 0, 0], "those of the three new ones");
     Ok(())
 }

@@ -1,0 +1,56 @@
+//! Calls on sockets in forms that `nix` has no words for.
+
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+
+/// Connects to nobody: `AF_UNSPEC` dissolves an association (connect(2), NOTES).
+pub fn dissolve(socket: impl AsFd) -> nix::Result<()> {
+    // SAFETY: an all-zero sockaddr is one of AF_UNSPEC.
+    let nobody: libc::sockaddr = unsafe { std::mem::zeroed() };
+    let length = length_of::<libc::sockaddr>()?;
+    // SAFETY: the address and its length belong together and live across the call.
+    Errno::result(unsafe { libc::connect(socket.as_fd().as_raw_fd(), &raw const nobody, length) })
+        .map(drop)
+}
+
+/// `listen` with any backlog at all.
+pub fn listen(socket: impl AsFd, backlog: i32) -> nix::Result<()> {
+    // SAFETY: listen takes two integers.
+    Errno::result(unsafe { libc::listen(socket.as_fd().as_raw_fd(), backlog) }).map(drop)
+}
+
+/// `accept4` with these flags, known to the C library or not, and room for `room` bytes of the
+/// peer's address, at most 128. Returns the descriptor and the length that the kernel wrote back.
+pub fn accept4(listener: impl AsFd, flags: i32, room: u32) -> nix::Result<(OwnedFd, u32)> {
+    // SAFETY: an all-zero sockaddr_storage is valid.
+    let mut address: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+    let mut length = room.min(length_of::<libc::sockaddr_storage>()?);
+    // SAFETY: the address is at least as large as its length says, and both live across the call.
+    let fd = Errno::result(unsafe {
+        libc::accept4(
+            listener.as_fd().as_raw_fd(),
+            (&raw mut address).cast(),
+            &raw mut length,
+            flags,
+        )
+    })?;
+    // SAFETY: the descriptor is new, and nobody else owns it.
+    Ok((unsafe { OwnedFd::from_raw_fd(fd) }, length))
+}
+
+/// Who is told of I/O on `fd`, and by which signal: `F_GETOWN` and `F_GETSIG`, 0 where nothing is
+/// set.
+pub fn io_owner_and_signal(fd: impl AsFd) -> nix::Result<(i32, i32)> {
+    /// `F_GETSIG` of `asm-generic/fcntl.h`.
+    const F_GETSIG: libc::c_int = 11;
+    let number = fd.as_fd().as_raw_fd();
+    // SAFETY: neither command takes an argument.
+    let (owner, signal) =
+        unsafe { (libc::fcntl(number, libc::F_GETOWN), libc::fcntl(number, F_GETSIG)) };
+    Ok((Errno::result(owner)?, Errno::result(signal)?))
+}
+
+fn length_of<T>() -> nix::Result<libc::socklen_t> {
+    libc::socklen_t::try_from(size_of::<T>()).map_err(|_| Errno::EINVAL)
+}
