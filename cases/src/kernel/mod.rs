@@ -13,4 +13,7 @@ mod poll;
 mod reuseport;
 mod select;
 mod sigio;
+mod tcp;
+mod udp;
+mod unix;
 mod uring;

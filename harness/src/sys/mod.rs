@@ -3,9 +3,11 @@
 //! The only `unsafe` of the workspace is here.
 
 pub mod aio;
+pub mod attribute;
 pub(crate) mod diag;
 pub(crate) mod early;
 pub mod epoll;
+pub mod message;
 pub mod poll;
 pub mod port;
 pub mod process;
