@@ -1,0 +1,27 @@
+//! `AF_UNIX` sockets: both ends are in one kernel. A send puts the data straight into the receiver's
+//! queue, nothing is lost on the way, and descriptors and credentials can travel with it.
+
+mod credentials;
+mod datagram;
+mod descriptors;
+mod names;
+mod newer;
+mod records;
+mod stream;
+
+use harness::prelude::*;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair,
+};
+
+/// Two connected sockets of a type.
+fn pair(kind: SockType) -> Result<(OwnedFd, OwnedFd)> {
+    Ok(socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// Sends data, and descriptors with it (`SCM_RIGHTS`).
+fn send_with(socket: impl AsFd, data: &[u8], descriptors: &[i32]) -> nix::Result<usize> {
+    let parts = [std::io::IoSlice::new(data)];
+    let control = [ControlMessage::ScmRights(descriptors)];
+    sendmsg::<()>(socket.as_fd().as_raw_fd(), &parts, &control, MsgFlags::empty(), None)
+}
