@@ -3,6 +3,7 @@
 mod accepted;
 mod datagram;
 mod ending;
+mod folklore;
 mod lost;
 
 use std::cell::Cell;

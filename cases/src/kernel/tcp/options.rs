@@ -136,6 +136,30 @@ fn a_mark_is_a_privilege(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// A program can read the limits of its network namespace: how many connections may wait to be
+/// accepted, how much of one connection may lie in a device's queue, whether a port in TIME_WAIT is
+/// used again.
+#[case(
+    man = ["tcp(7), /proc interfaces"],
+    kernel = ["Documentation/networking/ip-sysctl.rst"],
+    since = "4.15",
+    strength = Documented
+)]
+fn limits_are_told(t: &mut Trial) -> Result {
+    for (name, most) in [
+        ("core/somaxconn", i32::MAX),
+        ("ipv4/tcp_limit_output_bytes", i32::MAX),
+        ("ipv4/tcp_tw_reuse", 2),
+    ] {
+        let Some(value) = sysctl(name, 0) else {
+            return Err(Stop::Unobservable(format!("this system does not tell {name}")));
+        };
+        t.measure(name, f64::from(u32::try_from(value)?))?;
+        check!(t, value <= usize::try_from(most)?, "{name}");
+    }
+    Ok(())
+}
+
 /// Sysctls of TCP that came since 6.7 are there to be read: `tcp_backlog_ack_defer`,
 /// `tcp_rto_min_us`, `tcp_rto_max_ms`, `tcp_tw_reuse_delay`, `tcp_rcvbuf_low_rtt` and
 /// `tcp_comp_sack_rtt_percent`.

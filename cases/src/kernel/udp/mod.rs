@@ -3,6 +3,7 @@
 mod batch;
 mod drops;
 mod errors;
+mod lite;
 mod message;
 mod segments;
 

@@ -12,11 +12,12 @@ use harness::sys::message::receive;
 use nix::libc::{SO_SNDBUF, SOL_SOCKET};
 use nix::sys::socket::{MsgFlags, send};
 
+use super::bound;
+
 /// A receiver that is bound to a name, and a sender that is connected to it: any other may be, too.
-fn named(t: &Trial) -> Result<(UnixDatagram, UnixDatagram)> {
-    let path = t.folder()?.join("receiver");
-    let (receiver, sender) = (UnixDatagram::bind(&path)?, UnixDatagram::unbound()?);
-    sender.connect(&path)?;
+fn named() -> Result<(UnixDatagram, UnixDatagram)> {
+    let ((receiver, address), sender) = (bound("receiver")?, UnixDatagram::unbound()?);
+    sender.connect_addr(&address)?;
     Ok((sender, receiver))
 }
 
@@ -43,7 +44,7 @@ fn capacity(sender: &UnixDatagram) -> Result<usize> {
     strength = Implementation
 )]
 fn a_named_receiver_queues_a_number(t: &mut Trial) -> Result {
-    let (sender, receiver) = named(t)?;
+    let (sender, receiver) = named()?;
     check!(t, poll_now(&sender, POLLOUT)? == POLLOUT, "the queue is empty, and there is POLLOUT");
     let taken = capacity(&sender)?;
     t.measure("datagrams of a byte for a named receiver", f64::from(u32::try_from(taken)?))?;
@@ -68,7 +69,7 @@ fn a_named_receiver_queues_a_number(t: &mut Trial) -> Result {
     strength = Implementation
 )]
 fn a_pair_queues_what_the_buffer_holds(t: &mut Trial) -> Result {
-    let (sender, _receiver) = named(t)?;
+    let (sender, _receiver) = named()?;
     let by_number = capacity(&sender)?;
     let (sender, _receiver) = UnixDatagram::pair()?;
     let default = capacity(&sender)?;
@@ -95,15 +96,14 @@ fn larger_than_the_buffer_is_refused(t: &mut Trial) -> Result {
 /// A socket that is connected takes datagrams from its peer only: others are refused with EPERM.
 #[case(man = ["unix(7), EPERM", "connect(2)"], kernel = ["unix_may_send"], strength = Documented)]
 fn connected_takes_from_its_peer_only(t: &mut Trial) -> Result {
-    let folder = t.folder()?;
-    let bound = |name| UnixDatagram::bind(folder.join(name));
-    let (receiver, peer, stranger) = (bound("receiver")?, bound("peer")?, bound("stranger")?);
+    let ((receiver, address), (peer, peer_address)) = (bound("receiver")?, bound("peer")?);
+    let stranger = UnixDatagram::unbound()?;
     let send = |socket: &UnixDatagram| {
-        let sent = socket.send_to(b"a", folder.join("receiver"));
+        let sent = socket.send_to_addr(b"a", &address);
         sent.map_err(|error| error.raw_os_error().map(Errno::from_raw))
     };
     check!(t, (send(&peer), send(&stranger)) == (Ok(1), Ok(1)), "anybody may send to it at first");
-    receiver.connect(folder.join("peer"))?;
+    receiver.connect_addr(&peer_address)?;
     check!(t, send(&peer) == Ok(1), "it is connected to a peer, which may send");
     check!(t, send(&stranger) == Err(Some(Errno::EPERM)), "a stranger may not");
     Ok(())

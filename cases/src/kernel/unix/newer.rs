@@ -12,7 +12,6 @@ use super::{pair, send_with};
 /// Numbers of `asm-generic/socket.h` that libc does not know yet.
 const SO_PASSRIGHTS: i32 = 83;
 const SO_INQ: i32 = 84;
-const SO_RIGHTS_NOTRUNC: i32 = 85;
 
 /// A stream has urgent data (`MSG_OOB`): the last byte is urgent, POLLPRI tells of it, and it is
 /// received on its own.
