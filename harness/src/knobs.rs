@@ -11,8 +11,7 @@ pub fn counter(group: &str, name: &str) -> Result<u64> {
     let found = ["/proc/net/snmp", "/proc/net/netstat"].iter().find_map(|path| {
         let text = std::fs::read_to_string(path).ok()?;
         let mut lines = text.lines().filter_map(|line| line.strip_prefix(group)?.strip_prefix(':'));
-        let mut columns =
-            lines.next()?.split_whitespace().zip(lines.next()?.split_whitespace());
+        let mut columns = lines.next()?.split_whitespace().zip(lines.next()?.split_whitespace());
         columns.find(|(column, _)| *column == name)?.1.parse().ok()
     });
     found.ok_or_else(|| Stop::Unobservable(format!("this system has no counter {group} {name}")))

@@ -51,7 +51,12 @@ impl Message {
 }
 
 /// `recvmsg(2)` with room for so many bytes of data and of control messages.
-pub fn receive(fd: impl AsFd, room: usize, control: usize, flags: MsgFlags) -> nix::Result<Message> {
+pub fn receive(
+    fd: impl AsFd,
+    room: usize,
+    control: usize,
+    flags: MsgFlags,
+) -> nix::Result<Message> {
     let mut data = vec![0_u8; room];
     // Control messages are aligned as a size_t is.
     let mut buffer = vec![0_u64; control.div_ceil(8)];
@@ -166,13 +171,7 @@ pub fn receive_many(
     // SAFETY: there are `count` headers, and they, their parts and buffers and the time-out live
     // across the call.
     let returned = Errno::result(unsafe {
-        libc::recvmmsg(
-            fd.as_fd().as_raw_fd(),
-            headers.as_mut_ptr(),
-            count,
-            flags.bits() as _,
-            time,
-        )
+        libc::recvmmsg(fd.as_fd().as_raw_fd(), headers.as_mut_ptr(), count, flags.bits() as _, time)
     })?;
     let returned = usize::try_from(returned).map_err(|_| Errno::EINVAL)?;
     Ok(headers[..returned].iter().map(|header| header.msg_len).collect())

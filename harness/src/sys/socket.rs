@@ -83,11 +83,7 @@ pub fn take_error(fd: impl AsFd) -> nix::Result<Option<Errno>> {
 }
 
 /// A socket of any protocol, by its number: nix knows the usual ones.
-pub fn socket_of(
-    family: AddressFamily,
-    kind: SockType,
-    protocol: i32,
-) -> nix::Result<OwnedFd> {
+pub fn socket_of(family: AddressFamily, kind: SockType, protocol: i32) -> nix::Result<OwnedFd> {
     // SAFETY: socket takes three integers and returns a new descriptor.
     let fd = Errno::result(unsafe {
         libc::socket(family as i32, kind as i32 | libc::SOCK_CLOEXEC, protocol)

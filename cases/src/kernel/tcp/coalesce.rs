@@ -55,7 +55,11 @@ fn nodelay_waits_for_nothing(t: &mut Trial) -> Result {
     sender.set_nodelay(true)?;
     for number in 1..=3 {
         sender.write_all(b"a")?;
-        check!(t, held_and_sent(&sender)? == (0, number), "held back, and segments, after {number}");
+        check!(
+            t,
+            held_and_sent(&sender)? == (0, number),
+            "held back, and segments, after {number}"
+        );
     }
     Ok(())
 }

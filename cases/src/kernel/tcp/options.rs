@@ -102,9 +102,8 @@ fn options_of_5_11_to_5_19(t: &mut Trial) -> Result {
 )]
 fn a_negative_delay_is_refused(t: &mut Trial) -> Result {
     let socket = net::tcp_socket()?;
-    let delay = |microseconds| {
-        net::set_option(&socket, IPPROTO_TCP, libc::TCP_TX_DELAY, microseconds)
-    };
+    let delay =
+        |microseconds| net::set_option(&socket, IPPROTO_TCP, libc::TCP_TX_DELAY, microseconds);
     known(delay(0), "TCP_TX_DELAY")?;
     check!(t, delay(-1) == Err(Errno::EINVAL), "one microsecond before the send");
     Ok(())

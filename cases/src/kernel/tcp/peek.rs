@@ -1,7 +1,9 @@
 //! Looking at data without taking it, and taking it without looking: `MSG_PEEK` leaves the data in
-//! the kernel, `MSG_TRUNC` throws it away there. `SO_PEEK_OFF` lets one look follow on another.
+//! the kernel, `MSG_TRUNC` throws it away there. `SO_PEEK_OFF` lets one look follow on another, and
+//! `TCP_INQ` tells with every recv how much is left.
 
 use harness::prelude::*;
+use harness::sys::message::receive;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, recv};
 
@@ -61,5 +63,19 @@ fn offset_advances(t: &mut Trial) -> Result {
     let peeked = recv(receiver.as_raw_fd(), &mut data, MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
     check!(t, peeked == Err(Errno::EAGAIN), "there is no more to look at");
     check!(t, net::unread(&receiver)? == 8, "and nothing was taken");
+    Ok(())
+}
+
+/// With `TCP_INQ` every recv tells how many bytes are left.
+#[case(commit = ["b75eba76d3d7"], kernel = ["tcp_inq_hint"], since = "4.18", strength = Implementation)]
+fn inq_tells_what_is_left(t: &mut Trial) -> Result {
+    let (_sender, receiver) = eight_bytes()?;
+    let set = net::set_option(&receiver, libc::IPPROTO_TCP, libc::TCP_INQ, 1);
+    harness::knobs::known(set, "TCP_INQ")?;
+    for (room, left) in [(3, 5), (5, 0)] {
+        let message = receive(&receiver, room, 64, MsgFlags::empty())?;
+        let told = message.control_int(libc::IPPROTO_TCP, libc::TCP_CM_INQ);
+        check!(t, told == Some(left), "{room} bytes are taken");
+    }
     Ok(())
 }

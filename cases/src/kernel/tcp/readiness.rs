@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use harness::prelude::*;
 use harness::knobs::known;
+use harness::prelude::*;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, recv, send};
 
@@ -72,8 +72,7 @@ fn notsent_lowat_takes_pollout_away(t: &mut Trial) -> Result {
     let (sender, receiver) = net::tcp_pair()?;
     net::set_option(&receiver, libc::SOL_SOCKET, libc::SO_RCVBUF, 4096)?;
     let mark = |bytes| {
-        let answer =
-            net::set_option(&sender, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, bytes);
+        let answer = net::set_option(&sender, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, bytes);
         known(answer, "TCP_NOTSENT_LOWAT")
     };
     mark(i32::MAX)?;
@@ -98,11 +97,7 @@ fn readable(socket: &TcpStream) -> Result<[bool; 3]> {
     let asked = Sets { read: vec![number], ..Sets::default() };
     let selected = select(number + 1, &asked, Some(Duration::ZERO)).returned?;
     let epoll = Epoll::watching(socket, EPOLLIN)?;
-    Ok([
-        poll_now(socket, POLLIN)?.contains(POLLIN),
-        selected == 1,
-        !epoll.ready_now()?.is_empty(),
-    ])
+    Ok([poll_now(socket, POLLIN)?.contains(POLLIN), selected == 1, !epoll.ready_now()?.is_empty()])
 }
 
 /// A connection whose receiver set `SO_RCVLOWAT` to a hundred bytes, and has got `bytes`.

@@ -69,7 +69,8 @@ fn fresh_ones_have_the_default(t: &mut Trial) -> Result {
     for (name, option, sysctls) in
         [("SO_RCVBUF", SO_RCVBUF, "ipv4/tcp_rmem"), ("SO_SNDBUF", SO_SNDBUF, "ipv4/tcp_wmem")]
     {
-        let [Some(least), Some(default), Some(most)] = [0, 1, 2].map(|index| sysctl(sysctls, index))
+        let [Some(least), Some(default), Some(most)] =
+            [0, 1, 2].map(|index| sysctl(sysctls, index))
         else {
             return Err(Stop::Unobservable(format!("this system does not tell {sysctls}")));
         };

@@ -64,9 +64,27 @@ fn sooner_with_small_buffers(t: &mut Trial) -> Result {
     net::set_option(&sender, libc::SOL_SOCKET, libc::SO_SNDBUF, 16 << 10)?;
     let small = fill_both(t, &sender, &receiver)?;
     check!(t, small.full, "both small buffers come to be full");
-    check!(t, small.sent < default.sent, "what send took with small buffers, and with the defaults");
+    check!(
+        t,
+        small.sent < default.sent,
+        "what send took with small buffers, and with the defaults"
+    );
     t.measure("bytes taken with default buffers", f64::from(u32::try_from(default.sent)?))?;
     t.measure("bytes taken with 16 KiB asked for", f64::from(u32::try_from(small.sent)?))
+}
+
+/// A nonblocking send of more than there is room for takes a part, and returns the size of that.
+#[case(man = ["send(2)"], posix = ["send()"], notes = ["S46"], strength = Documented)]
+fn a_nonblocking_send_takes_a_part(t: &mut Trial) -> Result {
+    let (sender, receiver) = net::tcp_pair()?;
+    sender.set_nonblocking(true)?;
+    net::set_option(&receiver, libc::SOL_SOCKET, libc::SO_RCVBUF, 16 << 10)?;
+    net::set_option(&sender, libc::SOL_SOCKET, libc::SO_SNDBUF, 16 << 10)?;
+    let all = vec![0; 4 << 20];
+    let taken = (&sender).write(&all)?;
+    check!(t, taken > 0, "small buffers on both sides, and four megabytes: some are taken");
+    check!(t, taken < all.len(), "and some are not");
+    Ok(())
 }
 
 /// A receive buffer does not shrink while nobody reads: `SO_RCVBUF` is not below what it was when

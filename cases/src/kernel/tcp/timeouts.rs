@@ -71,9 +71,8 @@ fn send_returns_a_part_then_gives_up(t: &mut Trial) -> Result {
 #[case(man = ["socket(7), SO_RCVTIMEO and SO_SNDTIMEO"], kernel = ["sock_set_timeout"], strength = Implementation)]
 fn a_million_microseconds_are_too_many(t: &mut Trial) -> Result {
     let (socket, _peer) = net::tcp_pair()?;
-    let set = |microseconds| {
-        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(0, microseconds))
-    };
+    let set =
+        |microseconds| setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(0, microseconds));
     check!(t, set(999_999) == Ok(()), "999,999 microseconds");
     check!(t, set(1_000_000) == Err(Errno::EDOM), "1,000,000 microseconds");
     check!(t, set(-1) == Err(Errno::EDOM), "-1 microsecond");

@@ -125,6 +125,10 @@ fn inline_keeps_it_in_the_stream(t: &mut Trial) -> Result {
     deliver(&sender, &[(b"ab", false), (b"!", true), (b"cd", false)])?;
     check!(t, take(&receiver, MsgFlags::MSG_OOB) == Err(Errno::EINVAL), "recv with MSG_OOB");
     check!(t, take(&receiver, MsgFlags::empty()) == Ok(b"ab".to_vec()), "recv stops at the mark");
-    check!(t, take(&receiver, MsgFlags::empty()) == Ok(b"!cd".to_vec()), "and goes on with the byte");
+    check!(
+        t,
+        take(&receiver, MsgFlags::empty()) == Ok(b"!cd".to_vec()),
+        "and goes on with the byte"
+    );
     Ok(())
 }

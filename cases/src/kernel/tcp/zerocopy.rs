@@ -28,7 +28,8 @@ fn allow(sender: &TcpStream) -> Result {
 
 /// Sends with `MSG_ZEROCOPY`, and receives all of it.
 fn transfer(sender: &TcpStream, mut receiver: &TcpStream) -> Result {
-    let sent = send(sender.as_raw_fd(), &[0; LENGTH], MsgFlags::from_bits_retain(libc::MSG_ZEROCOPY))?;
+    let sent =
+        send(sender.as_raw_fd(), &[0; LENGTH], MsgFlags::from_bits_retain(libc::MSG_ZEROCOPY))?;
     receiver.read_exact(&mut vec![0; sent])?;
     net::acknowledged(sender)
 }
@@ -59,8 +60,10 @@ fn completion_is_on_the_error_queue(t: &mut Trial) -> Result {
     for number in 0..3 {
         transfer(&sender, &receiver)?;
         let reports = reports(t, &sender)?;
-        let told: Vec<_> =
-            reports.iter().map(|report| (report.origin, report.errno, report.info, report.data)).collect();
+        let told: Vec<_> = reports
+            .iter()
+            .map(|report| (report.origin, report.errno, report.info, report.data))
+            .collect();
         check!(
             t,
             told == [(ORIGIN_ZEROCOPY, 0, number, number)],

@@ -67,7 +67,8 @@ fn a_sleeping_recv_is_told(t: &mut Trial) -> Result {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.connect(closed)?;
     let reader = socket.try_clone()?;
-    let job = t.spawn("reader", move || Ok(reader.recv(&mut [0; 8]).map_err(|error| error.kind())))?;
+    let job =
+        t.spawn("reader", move || Ok(reader.recv(&mut [0; 8]).map_err(|error| error.kind())))?;
     check!(t, job.sleeps_in(t, Call::RECV)?, "the reader sleeps");
     socket.send(b"a")?;
     let told = job.join_soon(t)?;

@@ -5,7 +5,9 @@
 
 use harness::prelude::*;
 use harness::sys::message::receive;
-use nix::sys::socket::{MsgFlags, SockaddrIn, recv, send, sendto};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, recv, send, sendto, socketpair,
+};
 
 use super::pair;
 
@@ -126,6 +128,25 @@ fn connected_hears_its_peer_only(t: &mut Trial) -> Result {
     socket.set_nonblocking(true)?;
     let next = socket.recv(&mut data).map_err(|error| error.kind());
     check!(t, next == Err(ErrorKind::WouldBlock), "there is nothing else");
+    Ok(())
+}
+
+/// Datagrams and records have no urgent data: a send with `MSG_OOB` fails with EOPNOTSUPP.
+#[case(man = ["send(2), EOPNOTSUPP"], posix = ["send()"], strength = Documented)]
+fn none_is_urgent(t: &mut Trial) -> Result {
+    let unix = |kind| {
+        let pair = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC);
+        pair.map(|(sender, receiver)| (sender, Some(receiver)))
+    };
+    let (udp, _receiver) = pair()?;
+    for (kind, (sender, _receiver)) in [
+        ("UDP", (udp.into(), None)),
+        ("AF_UNIX datagram", unix(SockType::Datagram)?),
+        ("AF_UNIX sequenced packet", unix(SockType::SeqPacket)?),
+    ] {
+        let sent = send(sender.as_raw_fd(), b"a", MsgFlags::MSG_OOB);
+        check!(t, sent == Err(Errno::EOPNOTSUPP), "{kind}");
+    }
     Ok(())
 }
 

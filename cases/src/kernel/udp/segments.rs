@@ -5,14 +5,10 @@
 use harness::knobs::known;
 use harness::prelude::*;
 use harness::sys::message::receive;
-use nix::libc::{self, SOL_UDP};
+use nix::libc::{self, SOL_UDP, UDP_GRO, UDP_SEGMENT};
 use nix::sys::socket::MsgFlags;
 
 use super::pair;
-
-/// `UDP_SEGMENT` and `UDP_GRO` of `linux/udp.h`.
-const UDP_SEGMENT: i32 = 103;
-const UDP_GRO: i32 = 104;
 
 /// A sender that cuts at a hundred bytes, and a receiver.
 fn cutting_pair() -> Result<(UdpSocket, UdpSocket)> {
@@ -61,7 +57,8 @@ fn may_send_without_a_copy(t: &mut Trial) -> Result {
     let flags = MsgFlags::from_bits_retain(libc::MSG_ZEROCOPY);
     let sent = nix::sys::socket::send(sender.as_raw_fd(), &[7; 1000], flags);
     check!(t, sent == Ok(1000), "the send");
-    check!(t, receive(&receiver, 2000, 0, MsgFlags::empty())?.data == [7; 1000], "what arrives");
+    let arrived = receive(&receiver, 2000, 0, MsgFlags::empty())?.data == [7; 1000];
+    check!(t, arrived, "all of it arrives");
     let told = t.eventually(|| Ok(poll_now(&sender, POLLIN)?.contains(POLLERR)))?;
     check!(t, told, "its end is reported");
     let report = harness::sys::message::next_report(&sender)?;

@@ -31,7 +31,11 @@ fn share_the_open_file(t: &mut Trial) -> Result {
     };
     check!(t, received.as_raw_fd() != file.as_raw_fd(), "it has a number of its own");
     std::fs::File::from(received.try_clone()?).read_exact(&mut [0; 2])?;
-    check!(t, file.stream_position()? == 2, "two bytes are read through the one: the other's position");
+    check!(
+        t,
+        file.stream_position()? == 2,
+        "two bytes are read through the one: the other's position"
+    );
     Ok(())
 }
 

@@ -48,9 +48,8 @@ fn a_stream_tells_what_is_left(t: &mut Trial) -> Result {
 fn descriptors_can_be_refused(t: &mut Trial) -> Result {
     for kind in [SockType::Stream, SockType::Datagram, SockType::SeqPacket] {
         let (sender, receiver) = pair(kind)?;
-        let refuse = |on: bool| {
-            net::set_option(&receiver, SOL_SOCKET, SO_PASSRIGHTS, i32::from(!on))
-        };
+        let refuse =
+            |on: bool| net::set_option(&receiver, SOL_SOCKET, SO_PASSRIGHTS, i32::from(!on));
         known(refuse(true), "SO_PASSRIGHTS")?;
         let attempt = || send_with(&sender, b"a", &[sender.as_raw_fd()]);
         check!(t, attempt() == Err(Errno::EPERM), "{kind:?}: the receiver takes none");

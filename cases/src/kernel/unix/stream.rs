@@ -30,8 +30,7 @@ fn capacity(socket: &UnixStream) -> Result<u32> {
 #[case(man = ["poll(2), POLLOUT"], kernel = ["unix_writable"], strength = Implementation)]
 fn pollout_ends_at_a_quarter(t: &mut Trial) -> Result {
     let (sender, _receiver) = UnixStream::pair()?;
-    let writable =
-        send_while(&sender, || Ok(poll_now(&sender, POLLOUT)?.contains(POLLOUT)))?;
+    let writable = send_while(&sender, || Ok(poll_now(&sender, POLLOUT)?.contains(POLLOUT)))?;
     let without = capacity(&sender)?;
     check!(t, writable > 0, "pieces that were sent with POLLOUT");
     check!(t, without > writable, "pieces that were sent without, of which there are more");
@@ -53,6 +52,19 @@ fn the_send_buffer_decides(t: &mut Trial) -> Result {
     let small = capacity(&sender)?;
     check!(t, small < default, "pieces held with a small SO_SNDBUF: fewer than by default");
     check!(t, small > 0, "but some");
+    Ok(())
+}
+
+/// `SIOCOUTQ` of a stream counts memory, which is more than the bytes that were sent, and is 0 when
+/// all is read.
+#[case(man = ["unix(7)"], kernel = ["unix_outq_len"], strength = Implementation)]
+fn outq_counts_memory(t: &mut Trial) -> Result {
+    let (mut sender, mut receiver) = UnixStream::pair()?;
+    check!(t, net::unacked(&sender)? == 0, "nothing was sent");
+    sender.write_all(&[0; 10])?;
+    check!(t, net::unacked(&sender)? > 10, "ten bytes were sent, and nobody has read them");
+    receiver.read_exact(&mut [0; 10])?;
+    check!(t, net::unacked(&sender)? == 0, "they are read");
     Ok(())
 }
 
