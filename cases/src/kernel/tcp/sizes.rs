@@ -26,7 +26,8 @@ fn after_setting(socket: &OwnedFd, option: i32, value: i32) -> Result<i32> {
 fn doubled(t: &mut Trial) -> Result {
     let socket = net::tcp_socket()?;
     for (name, option, ..) in BUFFERS {
-        check!(t, after_setting(&socket, option, 20_000)? == 40_000, "{name} of 20000");
+        let value = 20_000.min(after_setting(&socket, option, i32::MAX)? / 2);
+        check!(t, after_setting(&socket, option, value)? == 2 * value, "{name} of {value}");
     }
     Ok(())
 }
@@ -48,15 +49,15 @@ fn never_too_small(t: &mut Trial) -> Result {
 fn bounded_without_an_error(t: &mut Trial) -> Result {
     let socket = net::tcp_socket()?;
     for (name, option, bound, _) in BUFFERS {
-        let most = after_setting(&socket, option, i32::MAX / 4)?;
+        let most = after_setting(&socket, option, i32::MAX)?;
         t.measure(&format!("{name}, the most"), f64::from(most))?;
-        check!(t, most < i32::MAX / 2, "{name}: less than was asked for, twice");
         let (just, less) = (most / 2, most / 2 - 1000);
         check!(t, after_setting(&socket, option, just)? == most, "{name}: half of it is allowed");
         check!(t, after_setting(&socket, option, less)? == 2 * less, "{name}: and so is less");
         // The bounds can be read in a namespace of one's own since 6.12 or so.
         if let Some(bound) = sysctl(bound, 0) {
-            check!(t, usize::try_from(most)? == 2 * bound, "{name}: twice the bound");
+            let bound = i32::try_from(bound)?.min(i32::MAX / 2);
+            check!(t, most == 2 * bound, "{name}: twice the bound");
         }
     }
     Ok(())
