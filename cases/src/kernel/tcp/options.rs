@@ -159,12 +159,13 @@ fn limits_are_told(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// Sysctls of TCP that came since 6.7 are there to be read: `tcp_backlog_ack_defer`,
-/// `tcp_rto_min_us`, `tcp_rto_max_ms`, `tcp_tw_reuse_delay`, `tcp_rcvbuf_low_rtt` and
+/// Sysctls of TCP that came since 6.6 are there to be read: `tcp_shrink_window`,
+/// `tcp_backlog_ack_defer`, `tcp_rto_min_us`, `tcp_rto_max_ms`, `tcp_tw_reuse_delay`, `tcp_rcvbuf_low_rtt` and
 /// `tcp_comp_sack_rtt_percent`.
 #[case(kernel = ["Documentation/networking/ip-sysctl.rst"], since = "6.19", strength = Documented)]
-fn sysctls_of_6_7_to_6_19(t: &mut Trial) -> Result {
+fn sysctls_of_6_6_to_6_19(t: &mut Trial) -> Result {
     let names = [
+        "tcp_shrink_window",
         "tcp_backlog_ack_defer",
         "tcp_rto_min_us",
         "tcp_rto_max_ms",

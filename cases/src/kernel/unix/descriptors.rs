@@ -57,6 +57,21 @@ fn keep_the_file_open(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// A socket that is under way to itself, and that nobody else holds, is found and closed, with all
+/// that waits in it.
+#[case(kernel = ["unix_gc"], strength = Implementation)]
+fn under_way_to_themselves_are_collected(t: &mut Trial) -> Result {
+    let (sender, receiver) = pair(SockType::Stream)?;
+    let (pipe_reader, pipe_writer) = std::io::pipe()?;
+    send_with(&sender, b"!", &[receiver.as_raw_fd(), pipe_reader.as_raw_fd()])?;
+    drop((sender, pipe_reader));
+    check!(t, !poll_now(&pipe_writer, POLLOUT)?.contains(POLLERR), "a pipe's reader is with it");
+    drop(receiver);
+    let closed = t.eventually(|| Ok(poll_now(&pipe_writer, POLLOUT)?.contains(POLLERR)))?;
+    check!(t, closed, "the socket is closed, and held by nobody but itself: the reader goes too");
+    Ok(())
+}
+
 /// With `MSG_CMSG_CLOEXEC` the received descriptor is closed by exec, otherwise it is not, whatever
 /// the sender's was.
 #[case(man = ["recv(2), MSG_CMSG_CLOEXEC"], since = "2.6.23", strength = Documented)]
