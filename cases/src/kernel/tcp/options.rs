@@ -9,6 +9,7 @@ use nix::libc::{self, IPPROTO_TCP, SOL_SOCKET};
 use nix::sys::socket::{setsockopt, sockopt};
 
 /// Numbers of `linux/tcp.h` that libc does not know yet.
+const TCP_TX_DELAY: i32 = 37;
 const TCP_IS_MPTCP: i32 = 43;
 const TCP_RTO_MAX_MS: i32 = 44;
 const TCP_RTO_MIN_US: i32 = 45;
@@ -102,8 +103,7 @@ fn options_of_5_11_to_5_19(t: &mut Trial) -> Result {
 )]
 fn a_negative_delay_is_refused(t: &mut Trial) -> Result {
     let socket = net::tcp_socket()?;
-    let delay =
-        |microseconds| net::set_option(&socket, IPPROTO_TCP, libc::TCP_TX_DELAY, microseconds);
+    let delay = |microseconds| net::set_option(&socket, IPPROTO_TCP, TCP_TX_DELAY, microseconds);
     known(delay(0), "TCP_TX_DELAY")?;
     check!(t, delay(-1) == Err(Errno::EINVAL), "one microsecond before the send");
     Ok(())
@@ -160,8 +160,8 @@ fn limits_are_told(t: &mut Trial) -> Result {
 }
 
 /// Sysctls of TCP that came since 6.6 are there to be read: `tcp_shrink_window`,
-/// `tcp_backlog_ack_defer`, `tcp_rto_min_us`, `tcp_rto_max_ms`, `tcp_tw_reuse_delay`, `tcp_rcvbuf_low_rtt` and
-/// `tcp_comp_sack_rtt_percent`.
+/// `tcp_backlog_ack_defer`, `tcp_rto_min_us`, `tcp_rto_max_ms`, `tcp_tw_reuse_delay`,
+/// `tcp_rcvbuf_low_rtt` and `tcp_comp_sack_rtt_percent`.
 #[case(kernel = ["Documentation/networking/ip-sysctl.rst"], since = "6.19", strength = Documented)]
 fn sysctls_of_6_6_to_6_19(t: &mut Trial) -> Result {
     let names = [

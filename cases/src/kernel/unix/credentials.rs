@@ -25,6 +25,12 @@ fn own() -> i32 {
     nix::unistd::getpid().as_raw()
 }
 
+/// Sends one byte.
+fn send_a(socket: &OwnedFd) -> Result {
+    send(socket.as_raw_fd(), b"a", MsgFlags::empty())?;
+    Ok(())
+}
+
 /// Runs `work` in a child that ends with it.
 fn in_a_child(work: impl FnOnce() -> Result) -> Result<i32> {
     let child = process::fork(|| i32::from(work().is_err()))?;
@@ -38,7 +44,7 @@ fn in_a_child(work: impl FnOnce() -> Result) -> Result<i32> {
 #[case(man = ["unix(7), SO_PEERCRED"], strength = Documented)]
 fn peercred_is_who_connected(t: &mut Trial) -> Result {
     let (socket, peer) = pair(SockType::Stream)?;
-    let child = in_a_child(|| Ok(drop(send(peer.as_raw_fd(), b"a", MsgFlags::empty())?)))?;
+    let child = in_a_child(|| send_a(&peer))?;
     let credentials = getsockopt(&socket, sockopt::PeerCredentials)?;
     check!(t, child != own(), "a child has sent on the connection");
     check!(t, credentials.pid() == own(), "which its parent made");
@@ -53,9 +59,8 @@ fn peercred_is_who_connected(t: &mut Trial) -> Result {
 fn passcred_is_who_sent(t: &mut Trial) -> Result {
     let (socket, peer) = pair(SockType::Stream)?;
     setsockopt(&socket, sockopt::PassCred, &true)?;
-    let send = || -> Result { Ok(drop(send(peer.as_raw_fd(), b"a", MsgFlags::empty())?)) };
-    let child = in_a_child(send)?;
-    send()?;
+    let child = in_a_child(|| send_a(&peer))?;
+    send_a(&peer)?;
     for (sender, who) in [(child, "a child"), (own(), "its parent")] {
         let message = receive(&socket, 8, 128, MsgFlags::empty())?;
         check!(t, message.data == b"a", "a recv ends where another process sent: one byte");
@@ -113,7 +118,7 @@ fn passpidfd_is_who_sent(t: &mut Trial) -> Result {
     let (socket, peer) = pair(SockType::Stream)?;
     let set = net::set_option(&socket, SOL_SOCKET, SO_PASSPIDFD, 1);
     known(set, "SO_PASSPIDFD")?;
-    send(peer.as_raw_fd(), b"a", MsgFlags::empty())?;
+    send_a(&peer)?;
     let message = receive(&socket, 8, 128, MsgFlags::empty())?;
     let [pidfd] = &message.descriptors[..] else {
         return Err(Stop::error(format!("the message has no pidfd: {message:?}")));

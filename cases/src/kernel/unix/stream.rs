@@ -74,11 +74,13 @@ fn outq_counts_memory(t: &mut Trial) -> Result {
 fn a_byte_makes_no_room(t: &mut Trial) -> Result {
     let (sender, mut receiver) = UnixStream::pair()?;
     let held = capacity(&sender)?;
-    let job = t.spawn("sender", move || Ok((&sender).write(&[0; PIECE])?))?;
-    check!(t, job.sleeps_in(t, Call::WRITE)?, "the buffer is full, and the sender sleeps");
+    let job = t.spawn("sender", move || {
+        Ok(send(sender.as_raw_fd(), &[0; PIECE], MsgFlags::empty())?)
+    })?;
+    check!(t, job.sleeps_in(t, Call::SEND)?, "the buffer is full, and the sender sleeps");
     let before = job.wakeups()?;
     receiver.read_exact(&mut [0])?;
-    check!(t, job.sleeps_in(t, Call::WRITE)?, "a byte is read, and the sender still sleeps");
+    check!(t, job.sleeps_in(t, Call::SEND)?, "a byte is read, and the sender still sleeps");
     check!(t, job.wakeups()? == before, "it was not woken meanwhile");
     let rest = PIECE * usize::try_from(held)? - 1;
     receiver.read_exact(&mut vec![0; rest])?;
@@ -97,8 +99,10 @@ fn poll_ignores_rcvlowat(t: &mut Trial) -> Result {
     net::set_option(&receiver, SOL_SOCKET, SO_RCVLOWAT, 100)?;
     sender.write_all(&[0; 10])?;
     check!(t, poll_now(&receiver, POLLIN)? == POLLIN, "ten bytes are there: poll");
-    let job = t.spawn("reader", move || Ok((&receiver).read(&mut [0; 200])?))?;
-    check!(t, job.sleeps_in(t, Call::READ)?, "a reader waits for a hundred");
+    let job = t.spawn("reader", move || {
+        Ok(recv(receiver.as_raw_fd(), &mut [0; 200], MsgFlags::empty())?)
+    })?;
+    check!(t, job.sleeps_in(t, Call::RECV)?, "a reader waits for a hundred");
     sender.write_all(&[0; 90])?;
     check!(t, job.join_soon(t)? == Some(100), "and gets them");
     Ok(())
