@@ -33,6 +33,8 @@ pub struct Queues {
 pub fn fill_both(t: &Trial, sender: &TcpStream, receiver: &TcpStream) -> Result<Queues> {
     let mut queues = Queues::default();
     queues.full = t.eventually(|| {
+        // An acknowledgement that waits for an answer would be 40 ms late.
+        let _ = net::set_option(receiver, libc::IPPROTO_TCP, libc::TCP_QUICKACK, 1);
         let more = net::fill(sender)?;
         queues.sent += more;
         (queues.waiting, queues.unacked) = (net::unread(receiver)?, net::unacked(sender)?);
@@ -42,10 +44,21 @@ pub fn fill_both(t: &Trial, sender: &TcpStream, receiver: &TcpStream) -> Result<
     Ok(queues)
 }
 
-/// A connection whose buffers are both full, and what is in them: `sender` is nonblocking. The
-/// suite's own failure if they do not come to be full.
+/// A connection whose buffers, the receiver's and the sender's, hold some ten kilobytes: a case that
+/// fills them is soon done. The one that connected is the first of the two.
+pub fn small_pair() -> Result<(TcpStream, TcpStream)> {
+    let listener = net::listener()?;
+    // A window that was announced is not taken back, so the receiver's size is set before.
+    net::set_option(&listener, libc::SOL_SOCKET, libc::SO_RCVBUF, 16 << 10)?;
+    let sender = TcpStream::connect(listener.local_addr()?)?;
+    net::set_option(&sender, libc::SOL_SOCKET, libc::SO_SNDBUF, 16 << 10)?;
+    Ok((sender, listener.accept()?.0))
+}
+
+/// A connection with small buffers which are both full, and what is in them: `sender` is
+/// nonblocking. The suite's own failure if they do not come to be full.
 pub fn stalled_pair(t: &Trial) -> Result<(TcpStream, TcpStream, Queues)> {
-    let (sender, receiver) = net::tcp_pair()?;
+    let (sender, receiver) = small_pair()?;
     sender.set_nonblocking(true)?;
     let queues = fill_both(t, &sender, &receiver)?;
     if queues.full {

@@ -9,8 +9,12 @@ use std::time::Duration;
 
 use harness::knobs::known;
 use harness::prelude::*;
+use harness::tcp::small_pair;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, recv, send};
+
+/// The size of a piece.
+const PIECE: usize = 512;
 
 /// Sends small pieces for as long as the socket is `POLLOUT`, until it no longer is, with nothing
 /// on the way. Whether it came to that.
@@ -18,8 +22,10 @@ fn fill_while_writable(t: &Trial, sender: &TcpStream, receiver: &TcpStream) -> R
     net::stay_on_this_cpu()?;
     let mut sent = 0;
     t.eventually(|| {
+        // An acknowledgement that waits for an answer would be 40 ms late.
+        net::set_option(receiver, libc::IPPROTO_TCP, libc::TCP_QUICKACK, 1)?;
         while poll_now(sender, POLLOUT)?.contains(POLLOUT) {
-            sent += send(sender.as_raw_fd(), &[0; 1024], MsgFlags::MSG_DONTWAIT).unwrap_or(0);
+            sent += send(sender.as_raw_fd(), &[0; PIECE], MsgFlags::MSG_DONTWAIT).unwrap_or(0);
         }
         // What was sent is delivered, what that calls forth is answered.
         net::barrier()?;
@@ -33,10 +39,10 @@ fn fill_while_writable(t: &Trial, sender: &TcpStream, receiver: &TcpStream) -> R
 /// be free.
 #[case(man = ["poll(2), POLLOUT"], kernel = ["sk_stream_is_writable"], strength = Implementation)]
 fn pollout_ends_before_the_room(t: &mut Trial) -> Result {
-    let (sender, receiver) = net::tcp_pair()?;
+    let (sender, receiver) = small_pair()?;
     check!(t, fill_while_writable(t, &sender, &receiver)?, "POLLOUT comes to an end");
     let mut more = 0;
-    while let Ok(length) = send(sender.as_raw_fd(), &[0; 1024], MsgFlags::MSG_DONTWAIT) {
+    while let Ok(length) = send(sender.as_raw_fd(), &[0; PIECE], MsgFlags::MSG_DONTWAIT) {
         more += length;
     }
     check!(t, more > 0, "what send takes after that");
@@ -50,7 +56,7 @@ fn pollout_ends_before_the_room(t: &mut Trial) -> Result {
     changed = [("", "", deviates, "POLLOUT says that a good part of the buffer is free; send takes what there is room for")],
 )]
 fn no_pollout_no_send(t: &mut Trial) -> Result {
-    let (sender, receiver) = net::tcp_pair()?;
+    let (sender, receiver) = small_pair()?;
     if !fill_while_writable(t, &sender, &receiver)? {
         return Err(Stop::error("POLLOUT did not come to an end"));
     }
@@ -69,8 +75,7 @@ fn no_pollout_no_send(t: &mut Trial) -> Result {
     strength = Documented
 )]
 fn notsent_lowat_takes_pollout_away(t: &mut Trial) -> Result {
-    let (sender, receiver) = net::tcp_pair()?;
-    net::set_option(&receiver, libc::SOL_SOCKET, libc::SO_RCVBUF, 4096)?;
+    let (sender, _receiver) = small_pair()?;
     let mark = |bytes| {
         let answer = net::set_option(&sender, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, bytes);
         known(answer, "TCP_NOTSENT_LOWAT")
@@ -78,7 +83,7 @@ fn notsent_lowat_takes_pollout_away(t: &mut Trial) -> Result {
     mark(i32::MAX)?;
     let unsent = t.eventually(|| {
         if net::unsent(&sender)? < 2048 {
-            send(sender.as_raw_fd(), &[0; 1024], MsgFlags::MSG_DONTWAIT)?;
+            send(sender.as_raw_fd(), &[0; PIECE], MsgFlags::MSG_DONTWAIT)?;
         }
         Ok(net::unsent(&sender)? >= 2048)
     })?;

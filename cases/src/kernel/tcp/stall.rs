@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use harness::knobs::counter;
 use harness::prelude::*;
-use harness::tcp::{fill_both, stalled_pair};
+use harness::tcp::{fill_both, small_pair, stalled_pair};
 use nix::libc;
 
 /// While nobody reads, the sender's kernel counts the time for which the receiver's window held it
@@ -44,9 +44,13 @@ fn the_window_is_to_blame(t: &mut Trial) -> Result {
 )]
 fn announces_zero(t: &mut Trial) -> Result {
     let before = counter("TcpExt", "TCPToZeroWindowAdv")?;
-    let (_sender, _receiver, _) = stalled_pair(t)?;
-    let announced = t.eventually(|| Ok(counter("TcpExt", "TCPToZeroWindowAdv")? > before))?;
-    check!(t, announced, "both buffers are full, and zero was announced");
+    let (sender, _receiver) = net::tcp_pair()?;
+    sender.set_nonblocking(true)?;
+    let announced = t.eventually(|| {
+        net::fill(&sender)?;
+        Ok(counter("TcpExt", "TCPToZeroWindowAdv")? > before)
+    })?;
+    check!(t, announced, "nobody reads, and the sender sends what it can: zero is announced");
     Ok(())
 }
 
@@ -57,13 +61,11 @@ fn announces_zero(t: &mut Trial) -> Result {
     strength = Documented
 )]
 fn sooner_with_small_buffers(t: &mut Trial) -> Result {
-    let (_sender, _receiver, default) = stalled_pair(t)?;
     let (sender, receiver) = net::tcp_pair()?;
     sender.set_nonblocking(true)?;
-    net::set_option(&receiver, libc::SOL_SOCKET, libc::SO_RCVBUF, 16 << 10)?;
-    net::set_option(&sender, libc::SOL_SOCKET, libc::SO_SNDBUF, 16 << 10)?;
-    let small = fill_both(t, &sender, &receiver)?;
-    check!(t, small.full, "both small buffers come to be full");
+    let default = fill_both(t, &sender, &receiver)?;
+    check!(t, default.full, "both buffers of the default size come to be full");
+    let (_sender, _receiver, small) = stalled_pair(t)?;
     check!(
         t,
         small.sent < default.sent,
@@ -76,10 +78,8 @@ fn sooner_with_small_buffers(t: &mut Trial) -> Result {
 /// A nonblocking send of more than there is room for takes a part, and returns the size of that.
 #[case(man = ["send(2)"], posix = ["send()"], notes = ["S46"], strength = Documented)]
 fn a_nonblocking_send_takes_a_part(t: &mut Trial) -> Result {
-    let (sender, receiver) = net::tcp_pair()?;
+    let (sender, _receiver) = small_pair()?;
     sender.set_nonblocking(true)?;
-    net::set_option(&receiver, libc::SOL_SOCKET, libc::SO_RCVBUF, 16 << 10)?;
-    net::set_option(&sender, libc::SOL_SOCKET, libc::SO_SNDBUF, 16 << 10)?;
     let all = vec![0; 4 << 20];
     let taken = (&sender).write(&all)?;
     check!(t, taken > 0, "small buffers on both sides, and four megabytes: some are taken");

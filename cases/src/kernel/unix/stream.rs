@@ -74,9 +74,8 @@ fn outq_counts_memory(t: &mut Trial) -> Result {
 fn a_byte_makes_no_room(t: &mut Trial) -> Result {
     let (sender, mut receiver) = UnixStream::pair()?;
     let held = capacity(&sender)?;
-    let job = t.spawn("sender", move || {
-        Ok(send(sender.as_raw_fd(), &[0; PIECE], MsgFlags::empty())?)
-    })?;
+    let job =
+        t.spawn("sender", move || Ok(send(sender.as_raw_fd(), &[0; PIECE], MsgFlags::empty())?))?;
     check!(t, job.sleeps_in(t, Call::SEND)?, "the buffer is full, and the sender sleeps");
     let before = job.wakeups()?;
     receiver.read_exact(&mut [0])?;
