@@ -146,9 +146,9 @@ fn a_mark_is_a_privilege(t: &mut Trial) -> Result {
 )]
 fn limits_are_told(t: &mut Trial) -> Result {
     for (name, most) in [
-        ("core/somaxconn", i32::MAX),
         ("ipv4/tcp_limit_output_bytes", i32::MAX),
         ("ipv4/tcp_tw_reuse", 2),
+        ("core/somaxconn", i32::MAX),
     ] {
         let Some(value) = sysctl(name, 0) else {
             return Err(Stop::Unobservable(format!("this system does not tell {name}")));

@@ -31,7 +31,12 @@ fn one_send_makes_many(t: &mut Trial) -> Result {
 }
 
 /// With `UDP_GRO` a recv may return several datagrams of one sender at once, and is told their size.
-#[case(man = ["udp(7), UDP_GRO"], since = "5.0", strength = Documented)]
+#[case(
+    man = ["udp(7), UDP_GRO"],
+    since = "5.0",
+    strength = Documented,
+    changed = [("", "5.11", deviates, "measured on 5.10: the loopback device has the datagrams cut, and nothing puts them together again; 6.1 leaves them in one piece")],
+)]
 fn one_recv_takes_many(t: &mut Trial) -> Result {
     let (sender, receiver) = cutting_pair()?;
     known(net::set_option(&receiver, SOL_UDP, UDP_GRO, 1), "UDP_GRO")?;
