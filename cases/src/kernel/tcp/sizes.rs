@@ -89,11 +89,15 @@ fn fresh_ones_have_the_default(t: &mut Trial) -> Result {
 fn low_water_marks_begin_at_one(t: &mut Trial) -> Result {
     let socket = net::tcp_socket()?;
     let mark = |option| net::get_option(&socket, SOL_SOCKET, option);
-    check!(t, (mark(SO_SNDLOWAT)?, mark(SO_RCVLOWAT)?) == (1, 1), "a fresh socket has both at 1");
+    check!(
+        t,
+        (mark(SO_SNDLOWAT), mark(SO_RCVLOWAT)) == (Ok(1), Ok(1)),
+        "a fresh socket has 1 twice"
+    );
     let set = |option| net::set_option(&socket, SOL_SOCKET, option, 10);
     check!(t, set(SO_SNDLOWAT) == Err(Errno::ENOPROTOOPT), "SO_SNDLOWAT cannot be set");
     check!(t, set(SO_RCVLOWAT) == Ok(()), "SO_RCVLOWAT can");
-    check!(t, (mark(SO_SNDLOWAT)?, mark(SO_RCVLOWAT)?) == (1, 10), "and holds what was set");
+    check!(t, (mark(SO_SNDLOWAT), mark(SO_RCVLOWAT)) == (Ok(1), Ok(10)), "and holds what was set");
     Ok(())
 }
 
