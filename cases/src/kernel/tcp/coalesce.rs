@@ -6,8 +6,9 @@
 //! answer that could carry it. What is held back can be seen: `tcpi_notsent_bytes` counts bytes,
 //! `tcpi_data_segs_out` segments.
 //!
-//! Nothing is held back for longer than a fraction of a second. A case that looks too late, because
-//! it had no turn, tries again.
+//! Nothing is held back for longer than a fraction of a second, and a segment that is not
+//! acknowledged for long is sent again, which counts. A case that looks too late, because it had no
+//! turn, tries again.
 
 use harness::prelude::*;
 use nix::libc;
@@ -35,7 +36,7 @@ fn held_and_sent(sender: &TcpStream) -> Result<(u32, u32)> {
 fn segments_are_told(t: &Trial) -> Result {
     let (mut sender, _receiver) = net::tcp_pair()?;
     sender.write_all(b"a")?;
-    if t.eventually(|| Ok(held_and_sent(&sender)? == (0, 1)))? {
+    if t.eventually(|| Ok(held_and_sent(&sender)?.1 > 0))? {
         Ok(())
     } else {
         Err(Stop::Unobservable("TCP_INFO does not count segments here".to_owned()))
@@ -56,7 +57,7 @@ fn nagle_waits_for_the_acknowledgement(t: &mut Trial) -> Result {
     check!(t, held, "the first byte is sent in a segment, the second is held back");
     let sent = t.eventually(|| Ok(net::unread(&pair.1)? == 2))?;
     check!(t, sent, "it leaves when the first is acknowledged");
-    check!(t, held_and_sent(&pair.0)? == (0, 2), "in a segment of its own");
+    check!(t, held_and_sent(&pair.0)?.1 >= 2, "in a segment of its own");
     Ok(())
 }
 
@@ -64,16 +65,17 @@ fn nagle_waits_for_the_acknowledgement(t: &mut Trial) -> Result {
 #[case(man = ["tcp(7), TCP_NODELAY"], since = "4.6", strength = Documented)]
 fn nodelay_waits_for_nothing(t: &mut Trial) -> Result {
     segments_are_told(t)?;
-    let (mut sender, _receiver) = lazy_pair()?;
-    sender.set_nodelay(true)?;
-    for number in 1..=3 {
-        sender.write_all(b"a")?;
-        check!(
-            t,
-            held_and_sent(&sender)? == (0, number),
-            "held back, and segments, after {number}"
-        );
-    }
+    let at_once = t.eventually(|| {
+        let (mut sender, _receiver) = lazy_pair()?;
+        sender.set_nodelay(true)?;
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            sender.write_all(b"a")?;
+            seen.push(held_and_sent(&sender)?);
+        }
+        Ok(seen == [(0, 1), (0, 2), (0, 3)])
+    })?;
+    check!(t, at_once, "three bytes are three segments, and nothing is held back in between");
     Ok(())
 }
 

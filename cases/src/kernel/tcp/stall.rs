@@ -40,7 +40,7 @@ fn the_window_is_to_blame(t: &mut Trial) -> Result {
     notes = ["S46"],
     needs = [Need::PrivateNet],
     strength = Implementation,
-    changed = [("6.13", "7.0", deviates, "measured on 6.16 to 6.19: the stalled receiver keeps a window that is too small to be used, and never announces zero; 6.12 and 7.0 do")],
+    changed = [("6.13", "7.0", deviates, "seen on 6.16.3 to 6.19.6: the stalled receiver keeps a window that is too small to be used; 6.12, 7.0 and later updates (6.16.12, 6.17.13, 6.18.15) announce zero")],
 )]
 fn announces_zero(t: &mut Trial) -> Result {
     let before = counter("TcpExt", "TCPToZeroWindowAdv")?;
@@ -93,7 +93,7 @@ fn a_nonblocking_send_takes_a_part(t: &mut Trial) -> Result {
     man = ["socket(7), SO_RCVBUF"],
     kernel = ["tcp_clamp_window"],
     strength = Implementation,
-    changed = [("6.17", "7.0", deviates, "measured on 6.17 to 6.19: the buffer of a stalled default socket falls from 131072 to 116544")],
+    changed = [("6.17", "7.0", deviates, "seen on 6.17.8 to 6.19.6: the buffer of a stalled default socket falls from 131072 to 116544; not in later updates (6.17.13, 6.18.15)")],
 )]
 fn the_receive_buffer_keeps_its_size(t: &mut Trial) -> Result {
     let (sender, receiver) = net::tcp_pair()?;
