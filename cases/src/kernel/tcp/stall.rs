@@ -31,16 +31,15 @@ fn the_window_is_to_blame(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// A receiver's kernel that runs out of room announces a window of zero, and counts that as
-/// `TCPToZeroWindowAdv`.
+/// A receiver's kernel that runs out of room announces a window of zero, if not at once then when
+/// the sender asks, and counts that as `TCPToZeroWindowAdv`.
 #[case(
     man = ["proc_pid_net(5)"],
     kernel = ["tcp_select_window"],
     rfc = ["RFC 9293, 3.8.6"],
     notes = ["S46"],
     needs = [Need::PrivateNet],
-    strength = Implementation,
-    changed = [("6.13", "7.0", deviates, "seen on 6.16.3 to 6.19.6: the stalled receiver keeps a window that is too small to be used; 6.12, 7.0 and later updates (6.16.12, 6.17.13, 6.18.15) announce zero")],
+    strength = Implementation
 )]
 fn announces_zero(t: &mut Trial) -> Result {
     let before = counter("TcpExt", "TCPToZeroWindowAdv")?;
