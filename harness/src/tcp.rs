@@ -44,8 +44,8 @@ pub fn fill_both(t: &Trial, sender: &TcpStream, receiver: &TcpStream) -> Result<
     Ok(queues)
 }
 
-/// A connection whose buffers, the receiver's and the sender's, hold some ten kilobytes: a case that
-/// fills them is soon done. The one that connected is the first of the two.
+/// A connection whose buffers, the receiver's and the sender's, hold some ten kilobytes: a case
+/// that fills them is soon done. The one that connected is the first of the two.
 pub fn small_pair() -> Result<(TcpStream, TcpStream)> {
     let listener = net::listener()?;
     // A window that was announced is not taken back, so the receiver's size is set before.

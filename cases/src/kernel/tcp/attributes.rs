@@ -1,5 +1,5 @@
-//! Extended attributes of a socket (`xattr(7)`): the kernel tells its protocol by one, and of late a
-//! program may pin notes of its own to it.
+//! Extended attributes of a socket (`xattr(7)`): the kernel tells its protocol by one, and of late
+//! a program may pin notes of its own to it.
 
 use std::ffi::CStr;
 

@@ -1,6 +1,6 @@
 //! Moving data between a connection and something else without taking it into the program:
-//! `sendfile(2)` from a file, `splice(2)` to or from a pipe. They sleep like the sends and recvs that
-//! they stand for.
+//! `sendfile(2)` from a file, `splice(2)` to or from a pipe. They sleep like the sends and recvs
+//! that they stand for.
 
 use std::fs::File;
 use std::io::Seek as _;

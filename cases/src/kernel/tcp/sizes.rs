@@ -1,9 +1,9 @@
 //! The sizes of a socket's buffers.
 //!
-//! `SO_RCVBUF` and `SO_SNDBUF` count memory, not data: the kernel doubles what is asked for, because
-//! every packet needs some for itself, and gives no less than one packet needs and no more than the
-//! administrator allows. Who sets a size has switched off the kernel's own choice, which grows
-//! with the connection.
+//! `SO_RCVBUF` and `SO_SNDBUF` count memory, not data: the kernel doubles what is asked for,
+//! because every packet needs some for itself, and gives no less than one packet needs and no more
+//! than the administrator allows. Who sets a size has switched off the kernel's own choice, which
+//! grows with the connection.
 
 use harness::knobs::{known, sysctl};
 use harness::prelude::*;

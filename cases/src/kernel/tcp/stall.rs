@@ -1,9 +1,10 @@
 //! A receiver that does not read.
 //!
 //! The receiver's kernel says with every acknowledgement how much more it has room for: the window.
-//! When nobody reads, the window closes. Then the sender's kernel keeps what the program sends, until
-//! it has no room either; it asks from time to time whether the window is open again, and goes on
-//! asking for as long as the receiver's kernel answers. Only a program can call that too long.
+//! When nobody reads, the window closes. Then the sender's kernel keeps what the program sends,
+//! until it has no room either; it asks from time to time whether the window is open again, and
+//! goes on asking for as long as the receiver's kernel answers. Only a program can call that too
+//! long.
 
 use std::time::{Duration, Instant};
 

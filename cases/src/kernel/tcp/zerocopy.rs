@@ -1,9 +1,9 @@
 //! Sending without a copy (`MSG_ZEROCOPY`).
 //!
-//! The kernel sends from the program's own memory, so the program must not touch it until the kernel
-//! says that it is done: by a report on the error queue, which numbers the sends from zero. The flag
-//! is only a hint. On loopback the data is copied in the end, because the receiver could otherwise
-//! hold the sender's memory for as long as it likes; the report says that, too.
+//! The kernel sends from the program's own memory, so the program must not touch it until the
+//! kernel says that it is done: by a report on the error queue, which numbers the sends from zero.
+//! The flag is only a hint. On loopback the data is copied in the end, because the receiver could
+//! otherwise hold the sender's memory for as long as it likes; the report says that, too.
 
 use harness::knobs::known;
 use harness::prelude::*;

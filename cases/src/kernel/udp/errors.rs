@@ -1,7 +1,7 @@
 //! What a sender hears of a datagram that could not be delivered.
 //!
-//! If nobody is at the port, the other kernel says so by ICMP. That comes after the send, and may be
-//! about any datagram of the socket; so it is kept for a later call, and only if the socket is
+//! If nobody is at the port, the other kernel says so by ICMP. That comes after the send, and may
+//! be about any datagram of the socket; so it is kept for a later call, and only if the socket is
 //! connected and so has but one peer. `IP_RECVERR` keeps all of them in a queue, for every socket.
 
 use std::net::SocketAddr;

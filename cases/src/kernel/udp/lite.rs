@@ -1,5 +1,5 @@
-//! UDP-Lite: UDP with a checksum that may cover a part of the datagram only. It was a protocol of its
-//! own in the kernel for twenty years, and hardly anybody used it.
+//! UDP-Lite: UDP with a checksum that may cover a part of the datagram only. It was a protocol of
+//! its own in the kernel for twenty years, and hardly anybody used it.
 
 use harness::prelude::*;
 use harness::sys::socket::socket_of;

@@ -30,7 +30,8 @@ fn one_send_makes_many(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// With `UDP_GRO` a recv may return several datagrams of one sender at once, and is told their size.
+/// With `UDP_GRO` a recv may return several datagrams of one sender at once, and is told their
+/// size.
 #[case(
     man = ["udp(7), UDP_GRO"],
     since = "5.0",

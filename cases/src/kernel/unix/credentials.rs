@@ -1,9 +1,9 @@
 //! Who is on the other side.
 //!
-//! The kernel notes a process with every connection (`SO_PEERCRED`: who connected, who listened), and
-//! on request with every message (`SCM_CREDENTIALS`, after `SO_PASSCRED`). The note is about the time
-//! when it was taken, whoever has the descriptor now. A process id may be used again, which a pidfd
-//! cannot (`SO_PEERPIDFD`, `SO_PASSPIDFD`).
+//! The kernel notes a process with every connection (`SO_PEERCRED`: who connected, who listened),
+//! and on request with every message (`SCM_CREDENTIALS`, after `SO_PASSCRED`). The note is about
+//! the time when it was taken, whoever has the descriptor now. A process id may be used again,
+//! which a pidfd cannot (`SO_PEERPIDFD`, `SO_PASSPIDFD`).
 
 use harness::knobs::known;
 use harness::prelude::*;

@@ -1,5 +1,6 @@
-//! `AF_UNIX` sockets: both ends are in one kernel. A send puts the data straight into the receiver's
-//! queue, nothing is lost on the way, and descriptors and credentials can travel with it.
+//! `AF_UNIX` sockets: both ends are in one kernel. A send puts the data straight into the
+//! receiver's queue, nothing is lost on the way, and descriptors and credentials can travel with
+//! it.
 
 mod credentials;
 mod datagram;

@@ -1,5 +1,5 @@
-//! The names of `AF_UNIX` sockets: a path in the file system, which outlives the socket; an abstract
-//! name, which does not; or none.
+//! The names of `AF_UNIX` sockets: a path in the file system, which outlives the socket; an
+//! abstract name, which does not; or none.
 
 use std::os::unix::net::UnixListener;
 

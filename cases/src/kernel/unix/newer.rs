@@ -1,5 +1,5 @@
-//! What `AF_UNIX` sockets have learnt since 5.10: urgent data, the number of unread bytes with every
-//! message, and a say in whether descriptors may be sent to them at all.
+//! What `AF_UNIX` sockets have learnt since 5.10: urgent data, the number of unread bytes with
+//! every message, and a say in whether descriptors may be sent to them at all.
 
 use harness::knobs::known;
 use harness::prelude::*;

@@ -25,8 +25,8 @@ fn capacity(socket: &UnixStream) -> Result<u32> {
     send_while(socket, || Ok(true))
 }
 
-/// poll reports POLLOUT while no more than a quarter of the send buffer is in use, and send succeeds
-/// long after that.
+/// poll reports POLLOUT while no more than a quarter of the send buffer is in use, and send
+/// succeeds long after that.
 #[case(man = ["poll(2), POLLOUT"], kernel = ["unix_writable"], strength = Implementation)]
 fn pollout_ends_at_a_quarter(t: &mut Trial) -> Result {
     let (sender, _receiver) = UnixStream::pair()?;
@@ -107,8 +107,8 @@ fn poll_ignores_rcvlowat(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// When the receiver has shut down its receiving side, a send fails with EPIPE at once: unlike a TCP
-/// peer, the sender is told.
+/// When the receiver has shut down its receiving side, a send fails with EPIPE at once: unlike a
+/// TCP peer, the sender is told.
 #[case(man = ["shutdown(2)", "send(2), EPIPE"], kernel = ["unix_shutdown"], strength = Implementation)]
 fn shut_rd_is_told(t: &mut Trial) -> Result {
     let (sender, receiver) = UnixStream::pair()?;
