@@ -16,6 +16,7 @@ pub mod filter;
 pub mod isolate;
 pub mod judge;
 pub mod kernel;
+pub mod knobs;
 pub mod libtest;
 pub mod matrix;
 pub mod measure;
@@ -28,6 +29,7 @@ pub mod suggest;
 #[allow(unsafe_code, reason = "the only module that may talk to the kernel without a safe wrapper")]
 pub mod sys;
 pub mod target;
+pub mod tcp;
 pub mod trial;
 pub mod watch;
 pub mod xdg;

@@ -3,6 +3,7 @@
 //! The only `unsafe` of the workspace is here.
 
 pub mod aio;
+pub mod attribute;
 pub mod brink;
 pub mod capability;
 pub mod descriptor;
@@ -14,6 +15,7 @@ pub mod futex;
 pub mod inet;
 pub mod ipc;
 pub mod memory;
+pub mod message;
 pub mod native_aio;
 pub mod pidfd;
 pub mod poll;

@@ -1,8 +1,9 @@
 //! What the kernel tells of a socket: its queues, its TCP state, its pending error.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockType};
 
 /// `SIOCOUTQNSD` of `linux/sockios.h`: the bytes that were not sent yet.
 const SIOCOUTQNSD: libc::c_ulong = 0x894B;
@@ -79,4 +80,14 @@ pub fn get_option(fd: impl AsFd, level: i32, name: i32) -> nix::Result<i32> {
 pub fn take_error(fd: impl AsFd) -> nix::Result<Option<Errno>> {
     let raw = get_option(fd, libc::SOL_SOCKET, libc::SO_ERROR)?;
     Ok((raw != 0).then(|| Errno::from_raw(raw)))
+}
+
+/// A socket of any protocol, by its number: nix knows the usual ones.
+pub fn socket_of(family: AddressFamily, kind: SockType, protocol: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: socket takes three integers and returns a new descriptor.
+    let fd = Errno::result(unsafe {
+        libc::socket(family as i32, kind as i32 | libc::SOCK_CLOEXEC, protocol)
+    })?;
+    // SAFETY: the descriptor is new, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

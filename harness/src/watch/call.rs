@@ -30,6 +30,7 @@ calls! {
     ACCEPT = "accept": SYS_accept, SYS_accept4;
     CONNECT = "connect": SYS_connect;
     RECV = "recv": SYS_recvfrom, SYS_recvmsg;
+    RECVMMSG = "recvmmsg": SYS_recvmmsg;
     SEND = "send": SYS_sendto, SYS_sendmsg;
     POLL = "poll": #[cfg(target_arch = "x86_64")] SYS_poll, SYS_ppoll, SYS_restart_syscall;
     SELECT = "select": #[cfg(target_arch = "x86_64")] SYS_select, SYS_pselect6;

@@ -7,10 +7,11 @@
 //! read, `SIOCOUTQ` what the other kernel has not acknowledged yet.
 
 use harness::prelude::*;
+use harness::tcp::{Queues, fill_both};
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::WaitStatus;
 
-use super::{Child, Queues, fill_both};
+use super::Child;
 
 /// `send` succeeds although the peer's process never receives.
 #[case(man = ["send(2)"], rfc = ["RFC 9293, 3.9.1 (SEND)"], notes = ["S43"], strength = Documented)]

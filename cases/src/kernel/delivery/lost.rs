@@ -7,10 +7,11 @@
 //! asks for an answer; this is why protocols have acknowledgements of their own.
 
 use harness::prelude::*;
+use harness::tcp::{fill_both, reset};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::WaitStatus;
 
-use super::{Child, fill_both, reset};
+use super::Child;
 
 /// Data that was sent and acknowledged is lost when the receiving process is killed before it
 /// reads; the sender gets `ECONNRESET` at its next call.
