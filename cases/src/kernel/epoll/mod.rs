@@ -7,6 +7,7 @@ mod exclusive;
 mod interest;
 mod level;
 mod oneshot;
+mod wakeup;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
