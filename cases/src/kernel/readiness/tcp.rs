@@ -55,10 +55,14 @@ fn without_room(t: &mut Trial) -> Result {
         while !at_rest {
             let more = net::fill(&socket)?;
             sent += more;
+            // What was under way has arrived, and is acknowledged or refused.
+            net::barrier()?;
             at_rest = more == 0 && net::unread(&peer)? + net::unacked(&socket)? == sent;
+            at_rest &= poll_now(&socket, POLLOUT)?.is_empty();
         }
         Ok((socket, peer))
     };
+    net::stay_on_this_cpu()?;
     let mut states = Vec::new();
     let (socket, peer) = full()?;
     states.push(state("full", IDLE, socket, peer));

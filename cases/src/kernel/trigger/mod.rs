@@ -164,7 +164,13 @@ fn arrives(
                 process::exit_now(0)
             })?;
             (source.feed)()?;
-            Ok((usize::from(crew.wait_for(t, 1)?), None))
+            let told = crew.wait_for(t, 1)?;
+            if told {
+                // A SIGCHLD that comes while the next thread is made, with all signals blocked, would
+                // end the sleep of that one.
+                nix::sys::wait::wait()?;
+            }
+            Ok((usize::from(told), None))
         }
         Waiter::TwoThreads => {
             let jobs = [thread(t, epoll)?, thread(t, epoll)?];

@@ -92,8 +92,8 @@ fn a_hard_link_survives_a_failure(t: &mut Trial) -> Result {
     changed = [("", "5.18", deviates, "the descriptor was looked up when the request was submitted, and a failure to submit breaks hard links too; since 5.18 it is looked up when the request begins")]
 )]
 fn a_hard_link_survives_a_bad_descriptor(t: &mut Trial) -> Result {
-    let closed = UnixStream::pair()?.0.as_raw_fd();
     let mut ring = Ring::new()?;
+    let closed = UnixStream::pair()?.0.as_raw_fd();
     ring.submit([
         Request::read(process::borrow(closed), 1).tag(1).hard_linked(),
         Request::nop().tag(2),
