@@ -24,7 +24,7 @@ fn datagrams(reader: OwnedFd, writer: OwnedFd, loopback: bool) -> Result<Source>
 
 /// A UDP socket is reported as its trigger mode says, whether it blocks or not, to threads and
 /// processes alike, and whether its datagram is taken or not.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "udp(7)"], since = "2.6.2", strength = Documented, deadline = 30)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "udp(7)"], since = "2.6.2", strength = Documented, deadline = 60)]
 fn udp(t: &mut Trial) -> Result {
     net::stay_on_this_cpu()?;
     follows_its_mode(t, 1, || {
@@ -41,14 +41,14 @@ fn unix(kind: SockType) -> Result<Source> {
 
 /// An `AF_UNIX` datagram socket is reported as its trigger mode says, whether it blocks or not, to
 /// threads and processes alike, and whether its datagram is taken or not.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "unix(7)"], since = "2.6.2", strength = Documented, deadline = 30)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "unix(7)"], since = "2.6.2", strength = Documented, deadline = 60)]
 fn unix_datagram(t: &mut Trial) -> Result {
     follows_its_mode(t, 1, || unix(SockType::Datagram))
 }
 
 /// An `AF_UNIX` socket for sequenced packets is reported as its trigger mode says, whether it blocks
 /// or not, to threads and processes alike, and whether its packet is taken or not.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "unix(7)"], since = "2.6.4", strength = Documented, deadline = 30)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "unix(7)"], since = "2.6.4", strength = Documented, deadline = 60)]
 fn unix_seqpacket(t: &mut Trial) -> Result {
     follows_its_mode(t, 1, || unix(SockType::SeqPacket))
 }

@@ -9,7 +9,7 @@ use super::{Source, follows_its_mode};
 
 /// A TCP listener is reported as its trigger mode says, whether it blocks or not, to threads and
 /// processes alike, and whether its connection is accepted or not.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "listen(2)"], since = "2.6.2", strength = Documented, deadline = 30)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "listen(2)"], since = "2.6.2", strength = Documented, deadline = 60)]
 fn tcp_listener(t: &mut Trial) -> Result {
     net::stay_on_this_cpu()?;
     follows_its_mode(t, 1, || {
@@ -28,7 +28,7 @@ fn tcp_listener(t: &mut Trial) -> Result {
 
 /// An `AF_UNIX` listener is reported as its trigger mode says, whether it blocks or not, to threads and
 /// processes alike, and whether its connection is accepted or not.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "listen(2)"], since = "2.6.2", strength = Documented, deadline = 30)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "listen(2)"], since = "2.6.2", strength = Documented, deadline = 60)]
 fn unix_listener(t: &mut Trial) -> Result {
     follows_its_mode(t, 1, || {
         let ((listener, address), clients) = (net::unix_listener(8)?, RefCell::new(Vec::new()));

@@ -69,18 +69,24 @@ impl std::fmt::Display for Row {
     }
 }
 
-/// The whole matrix for a kind of which so many units arrive at once: modes, blocking or not, waiters,
-/// and how many units are taken.
+/// Who waits, on a blocking descriptor or not. That it blocks must make no difference.
+const WAITERS: [(Waiter, bool); 4] = [
+    (Waiter::Thread, true),
+    (Waiter::Thread, false),
+    (Waiter::Process, true),
+    (Waiter::TwoThreads, false),
+];
+
+/// The whole matrix for a kind of which so many units arrive at once: modes, waiters, and how many units
+/// are taken.
 fn follows_its_mode(t: &mut Trial, units: usize, make: impl Fn() -> Result<Source>) -> Result {
     for mode in Mode::ALL {
-        for blocking in [true, false] {
-            for waiter in [Waiter::Thread, Waiter::Process, Waiter::TwoThreads] {
-                for taken in 0..=units {
-                    let source = make()?;
-                    net::set_nonblocking(&source.reader, !blocking)?;
-                    let row = Row { mode, blocking, waiter, taken };
-                    tells(t, &row, &source, units - taken)?;
-                }
+        for (waiter, blocking) in WAITERS {
+            for taken in 0..=units {
+                let source = make()?;
+                net::set_nonblocking(&source.reader, !blocking)?;
+                let row = Row { mode, blocking, waiter, taken };
+                tells(t, &row, &source, units - taken)?;
             }
         }
     }

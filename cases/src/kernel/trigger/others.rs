@@ -12,7 +12,7 @@ use super::{Source, follows_its_mode};
 
 /// An eventfd is reported as its trigger mode says, whether it blocks or not, to threads and processes
 /// alike, and however much is counted down.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "eventfd(2)"], since = "2.6.30", strength = Documented, deadline = 30)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "eventfd(2)"], since = "2.6.30", strength = Documented, deadline = 60)]
 fn eventfd(t: &mut Trial) -> Result {
     follows_its_mode(t, 2, || {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_SEMAPHORE;
@@ -38,7 +38,7 @@ fn eventfd(t: &mut Trial) -> Result {
     commit = ["3a34b13a88ca"],
     strength = Documented,
     changed = [("5.5", "5.14", deviates, "a write to a FIFO that was not empty woke nobody until commit 3a34b13a88ca")],
-    deadline = 30,
+    deadline = 60,
 )]
 fn fifo(t: &mut Trial) -> Result {
     let path = t.folder()?.join("fifo");
@@ -59,7 +59,7 @@ fn fifo(t: &mut Trial) -> Result {
 
 /// An inotify instance is reported as its trigger mode says, whether it blocks or not, to threads and
 /// processes alike, and whether its event is read or not.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "inotify(7)"], since = "2.6.13", strength = Documented, deadline = 30)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered", "epoll_ctl(2)", "inotify(7)"], since = "2.6.13", strength = Documented, deadline = 60)]
 fn inotify(t: &mut Trial) -> Result {
     let folder = t.folder()?;
     let number = std::rc::Rc::new(Cell::new(0));

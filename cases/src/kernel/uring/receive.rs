@@ -103,19 +103,24 @@ fn pieces(t: &mut Trial, what: &str, request: Request, writer: OwnedFd) -> Resul
     let buffers = ring.provide(GROUP, 2, 16)?;
     ring.submit([request.tag(1)])?;
     check!(t, known(ring.completions(), what)? == NOTHING, "there is no data");
-    let mut chosen = Vec::new();
-    for piece in [b"abc", b"def"] {
-        nix::unistd::write(&writer, piece)?;
-        let completions = ring.wait()?;
-        check!(t, completions == [(1, Ok(3), Then::More)], "each piece is a completion");
-        let buffer = completions[0].buffer().unwrap_or(u16::MAX);
-        check!(t, buffers.data(buffer, 3) == piece, "and is in the buffer that it names");
-        chosen.push(buffer);
+    let mut completions = Vec::new();
+    for piece in 1..=2 {
+        nix::unistd::write(&writer, b"abc")?;
+        completions.extend(ring.wait()?);
+        check!(t, completions.len() >= piece, "piece {piece} is a completion");
     }
-    check!(t, chosen == [0, 1], "the buffers, in the order in which they were provided");
-    nix::unistd::write(&writer, b"ghi")?;
-    let end = (1, Err(Errno::ENOBUFS), Then::Last);
-    check!(t, ring.wait()? == [end], "a third piece finds none, and the request ends");
+    // Some kernels look for a third buffer at once, others when there is data for it.
+    nix::unistd::write(&writer, b"def")?;
+    while completions.len() < 3 {
+        completions.extend(ring.wait()?);
+    }
+    let (piece, end) = ((1, Ok(3), Then::More), (1, Err(Errno::ENOBUFS), Then::Last));
+    check!(t, completions == [piece, piece, end], "the third one finds no buffer");
+    let chosen: Vec<_> = completions.iter().filter_map(Completion::buffer).collect();
+    check!(t, chosen == [0, 1], "the buffers of the two others, in the order of the group");
+    for buffer in chosen {
+        check!(t, buffers.data(buffer, 3) == b"abc", "the data is in buffer {buffer}");
+    }
     Ok(())
 }
 

@@ -113,6 +113,13 @@ impl Request {
         self
     }
 
+    /// A field of four bytes, by its offset.
+    fn word(&self, at: usize) -> u32 {
+        // SAFETY: an entry is a `struct io_uring_sqe`: 64 bytes, all of which are initialised.
+        let bytes: [u8; 64] = unsafe { std::mem::transmute(self.entry.clone()) };
+        u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    }
+
     pub(super) fn entry(&self) -> &Entry {
         &self.entry
     }
@@ -281,9 +288,11 @@ impl Request {
         request!(PollAdd, opcode::PollAdd::new(fd(of), events).multi(true))
     }
 
-    /// A poll that does not look before it waits (`IORING_POLL_ADD_LEVEL`).
-    pub fn poll_level(of: impl AsFd, events: u32) -> Request {
-        Request::poll(of, events).patched(24, &POLL_ADD_LEVEL.to_ne_bytes())
+    /// The same poll with `IORING_POLL_ADD_LEVEL`.
+    #[must_use]
+    pub fn level(self) -> Request {
+        let flags = self.word(24) | POLL_ADD_LEVEL;
+        self.patched(24, &flags.to_ne_bytes())
     }
 
     /// The cancellation of all requests about a descriptor.

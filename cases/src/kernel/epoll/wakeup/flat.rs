@@ -61,13 +61,13 @@ fn two_get(t: &mut Trial, hows: [How; 2]) -> Result {
 
 /// Of two threads that sleep in `epoll_wait` of one instance a level wakes both, one edge wakes one, and
 /// two edges wake both.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered"], kernel = ["tools/testing/selftests: epoll9 to epoll12, epoll64"], since = "2.6.0", strength = Implementation)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered"], kernel = ["tools/testing/selftests: epoll9 to epoll12, epoll64"], since = "2.6.0", strength = Implementation, deadline = 60)]
 fn two_threads_in_epoll_wait(t: &mut Trial) -> Result {
     two_get(t, [How::Wait, How::Wait])
 }
 
 /// The same is so if one of the two threads sleeps in poll of the instance: one edge is reported once.
-#[case(man = ["epoll(7), Questions and answers"], kernel = ["ep_poll_safewake", "tools/testing/selftests: epoll13 to epoll16"], since = "2.6.0", strength = Implementation)]
+#[case(man = ["epoll(7), Questions and answers"], kernel = ["ep_poll_safewake", "tools/testing/selftests: epoll13 to epoll16"], since = "2.6.0", strength = Implementation, deadline = 60)]
 fn one_in_epoll_wait_and_one_in_poll(t: &mut Trial) -> Result {
     two_get(t, [How::Wait, How::Poll])
 }

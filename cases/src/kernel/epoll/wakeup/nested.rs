@@ -79,13 +79,13 @@ fn two_outside(t: &mut Trial, hows: [How; 2]) -> Result {
 
 /// Of two threads that sleep in `epoll_wait` of the outer instance both get a report, unless the outer
 /// registration is edge-triggered: then one does.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered"], kernel = ["tools/testing/selftests: epoll25 to epoll28"], since = "2.6.0", strength = Implementation)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered"], kernel = ["tools/testing/selftests: epoll25 to epoll28"], since = "2.6.0", strength = Implementation, deadline = 60)]
 fn two_threads_outside(t: &mut Trial) -> Result {
     two_outside(t, [How::Wait, How::Wait])
 }
 
 /// The same is so if one of the two sleeps in poll of the outer instance.
-#[case(man = ["epoll(7), Questions and answers"], kernel = ["ep_poll_safewake", "tools/testing/selftests: epoll29 to epoll32"], since = "2.6.0", strength = Implementation)]
+#[case(man = ["epoll(7), Questions and answers"], kernel = ["ep_poll_safewake", "tools/testing/selftests: epoll29 to epoll32"], since = "2.6.0", strength = Implementation, deadline = 60)]
 fn poll_and_epoll_wait_outside(t: &mut Trial) -> Result {
     two_outside(t, [How::Wait, How::Poll])
 }
@@ -93,7 +93,7 @@ fn poll_and_epoll_wait_outside(t: &mut Trial) -> Result {
 /// Of two threads, one at the inner and one at the outer instance, both get a report if the inner
 /// registration is level-triggered. If it is an edge, the inner one gets it, and the outer one may come
 /// too late.
-#[case(man = ["epoll(7), Questions and answers"], kernel = ["ep_eventpoll_poll", "tools/testing/selftests: epoll33 to epoll48"], since = "2.6.0", strength = Implementation)]
+#[case(man = ["epoll(7), Questions and answers"], kernel = ["ep_eventpoll_poll", "tools/testing/selftests: epoll33 to epoll48"], since = "2.6.0", strength = Implementation, deadline = 60)]
 fn one_thread_inside_and_one_outside(t: &mut Trial) -> Result {
     for inside in How::BOTH {
         for outside in How::BOTH {
@@ -120,7 +120,7 @@ fn over_two_instances(t: &mut Trial) -> Result {
 
 /// Two events in two inner instances are a report for each of two threads that sleep at the outer one,
 /// in `epoll_wait` or in poll.
-#[case(man = ["epoll(7), Questions and answers"], kernel = ["ep_poll_safewake", "tools/testing/selftests: epoll53 to epoll58"], since = "2.6.0", strength = Implementation)]
+#[case(man = ["epoll(7), Questions and answers"], kernel = ["ep_poll_safewake", "tools/testing/selftests: epoll53 to epoll58"], since = "2.6.0", strength = Implementation, deadline = 60)]
 fn two_events_for_two_threads(t: &mut Trial) -> Result {
     for hows in [[How::Wait, How::Wait], [How::Wait, How::Poll], [How::Poll, How::Poll]] {
         for modes in MODES {

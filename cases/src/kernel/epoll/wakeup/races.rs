@@ -14,7 +14,7 @@ use super::EDGE;
 
 /// A modification of a ready, edge-triggered registration is reported to a thread that is about to
 /// wait, asleep or just awake, each of a thousand times.
-#[case(man = ["epoll_ctl(2), EPOLL_CTL_MOD"], commit = ["1b53734bd0b2"], kernel = ["tools/testing/selftests: epoll59"], strength = Implementation)]
+#[case(man = ["epoll_ctl(2), EPOLL_CTL_MOD"], commit = ["1b53734bd0b2"], kernel = ["tools/testing/selftests: epoll59"], strength = Implementation, deadline = 60)]
 fn a_modification_is_never_missed(t: &mut Trial) -> Result {
     let counter = counter()?;
     let epoll = Arc::new(Epoll::watching(&counter, EDGE)?);
@@ -40,7 +40,7 @@ fn a_modification_is_never_missed(t: &mut Trial) -> Result {
 
 /// Of ten edges at once none is lost to ten threads that wait in one instance, however they overtake
 /// each other.
-#[case(man = ["epoll(7), Level-triggered and edge-triggered"], commit = ["412895f03cbf"], kernel = ["tools/testing/selftests: epoll60"], strength = Implementation)]
+#[case(man = ["epoll(7), Level-triggered and edge-triggered"], commit = ["412895f03cbf"], kernel = ["tools/testing/selftests: epoll60"], strength = Implementation, deadline = 60)]
 fn no_event_of_many_is_lost(t: &mut Trial) -> Result {
     let counters = (0..10).map(|_| counter()).collect::<nix::Result<Vec<_>>>()?;
     let epoll = Arc::new(Epoll::new()?);
@@ -65,7 +65,7 @@ fn no_event_of_many_is_lost(t: &mut Trial) -> Result {
 
 /// An event that comes when a wait is timing out is not lost: if that wait does not report it, another
 /// thread that waits is woken.
-#[case(man = ["epoll_wait(2)"], commit = ["289caf5d8f6c"], kernel = ["tools/testing/selftests: epoll61"], strength = Implementation)]
+#[case(man = ["epoll_wait(2)"], commit = ["289caf5d8f6c"], kernel = ["tools/testing/selftests: epoll61"], strength = Implementation, deadline = 60)]
 fn a_timeout_loses_no_event(t: &mut Trial) -> Result {
     let counter = Arc::new(counter()?);
     let epoll = Arc::new(Epoll::watching(&*counter, EDGE)?);
