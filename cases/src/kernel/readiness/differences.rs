@@ -69,22 +69,39 @@ fn a_hangup_is_told_unasked(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// That the peer sends no more is told by poll and epoll to those who ask for it (POLLRDHUP), and by
-/// `io_uring` to everybody.
-#[case(man = ["poll(2), POLLRDHUP", "epoll_ctl(2), EPOLLRDHUP"], kernel = ["io_poll_add: IO_POLL_UNMASK"], since = "5.1", strength = Implementation)]
-fn a_half_close_is_told_unasked_by_io_uring(t: &mut Trial) -> Result {
+/// What is asked of a socket whose peer sends no more.
+const QUESTIONS: [PollFlags; 2] = [POLLOUT, POLLOUT.union(POLLRDHUP)];
+
+/// That the peer sends no more (POLLRDHUP) is told by poll and by epoll to those who ask for it.
+#[case(man = ["poll(2), POLLRDHUP", "epoll_ctl(2), EPOLLRDHUP"], since = "2.6.17", strength = Documented)]
+fn a_half_close_is_told_if_asked_for(t: &mut Trial) -> Result {
     let (socket, peer) = UnixStream::pair()?;
     peer.shutdown(std::net::Shutdown::Write)?;
-    let mut ring = ring()?;
-    for asked in [POLLOUT, POLLOUT | POLLRDHUP] {
+    for asked in QUESTIONS {
         check!(t, poll_now(&socket, asked)? == asked, "poll, asked for {asked:?}");
         let events = EpollFlags::from_bits_retain(i32::from(asked.bits()));
         let reported = Epoll::watching(&socket, events)?.ready_now()?;
         check!(t, reported == [events], "epoll, asked for {asked:?}");
-        if let Some(ring) = &mut ring {
-            let completed = by_uring(ring, &socket, asked)?;
-            check!(t, completed == POLLOUT | POLLRDHUP, "a poll request, for {asked:?}");
-        }
+    }
+    Ok(())
+}
+
+/// A poll request tells that the peer sends no more only if it asks for it.
+#[case(
+    man = ["io_uring_enter(2), IORING_OP_POLL_ADD"],
+    kernel = ["io_poll_add: IO_POLL_UNMASK"],
+    since = "5.1",
+    strength = Implementation,
+    needs = [Need::IoUring],
+    changed = [("", "", deviates, "POLLRDHUP is told unasked, as POLLERR and POLLHUP are, from 5.10 to 7.3; 6.12.118 of the stable tree does not do it any more")]
+)]
+fn a_poll_request_tells_of_a_half_close_if_asked_for(t: &mut Trial) -> Result {
+    let (socket, peer) = UnixStream::pair()?;
+    peer.shutdown(std::net::Shutdown::Write)?;
+    let mut ring = Ring::new()?;
+    for asked in QUESTIONS {
+        let completed = by_uring(&mut ring, &socket, asked)?;
+        check!(t, completed == asked, "a poll request, for {asked:?}");
     }
     Ok(())
 }
