@@ -17,6 +17,7 @@ mod oneshot;
 mod params;
 mod sharing;
 mod wait;
+mod wakeup;
 
 use harness::prelude::*;
 use nix::sys::eventfd::{EfdFlags, EventFd};
