@@ -48,7 +48,6 @@ calls! {
     FLOCK = "flock": SYS_flock;
     FCNTL = "fcntl": SYS_fcntl;
     TEE = "tee": SYS_tee;
-    RECVMMSG = "recvmmsg": SYS_recvmmsg;
     IO_SUBMIT = "io_submit": SYS_io_submit;
     PAUSE = "pause": #[cfg(target_arch = "x86_64")] SYS_pause, SYS_ppoll;
     SEMOP = "semop": SYS_semop, SYS_semtimedop;

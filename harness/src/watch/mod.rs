@@ -25,9 +25,8 @@ pub use call::Call;
 pub use crew::{Crew, Worker};
 pub use job::Job;
 pub(crate) use job::{asleep, asleep_in};
-pub(crate) use quiet::{let_pass, rest, rested};
 pub use nap::slept;
-pub(crate) use quiet::{let_pass, rest};
+pub(crate) use quiet::{let_pass, rest, rested};
 pub use task::{Counts, State, Task, Turns};
 pub(crate) use tree::descendants;
 
