@@ -208,10 +208,9 @@ impl Entry {
         if known.reason.trim().is_empty() {
             return Err("an entry needs a reason".to_owned());
         }
-        if known.verdicts.is_empty() || known.verdicts.contains(&Verdict::Conforms) {
-            return Err(
-                "`verdicts` names the verdicts that are accepted beside `conforms`".to_owned()
-            );
+        let conforms = known.verdicts.contains(&Verdict::Conforms);
+        if known.verdicts.is_empty() || (conforms && known.verdicts.len() > 1) {
+            return Err("`verdicts` names what is accepted beside `conforms`, or `conforms` alone where a belief holds".to_owned());
         }
         let glob = |text: &str| {
             let glob = GlobBuilder::new(text).build().map_err(|error| error.to_string())?;
@@ -287,7 +286,7 @@ mod tests {
         "needs a reason"
     )]
     #[case::accepts_all(
-        "[[known]]\ncase='poll.b'\nverdicts=['conforms']\nreason='r'",
+        "[[known]]\ncase='poll.b'\nverdicts=['conforms','deviates']\nreason='r'",
         "beside `conforms`"
     )]
     #[case::unknown_case("[[known]]\ncase='pol.b'\nverdicts=['deviates']\nreason='r'", "poll.b")]
@@ -351,6 +350,17 @@ mod tests {
         assert_eq!(baseline.stale(&System::here()), [""; 0], "no run is a column");
         let other = Column::of("gvisor-systrap", run(Vec::new()));
         assert_eq!(baseline.stale_of(&other).is_empty(), accepted, "used or not");
+    }
+
+    #[test]
+    fn a_belief_that_holds_can_be_accepted() {
+        let text = "[[known]]\ncase='poll.b'\nverdicts=['conforms']\nreason='r'";
+        let baseline = Baseline::parse("b.toml", text, &IDS).unwrap();
+        let holds = Record { expected: false, ..record("poll.b", Verdict::Conforms) };
+        let mut column = Column::of("gvisor", run(vec![holds, record("poll.c", Verdict::Error)]));
+        baseline.apply_to(&mut column);
+        let records = &column.run.as_ref().unwrap().records;
+        assert_eq!([records[0].expected, records[1].expected], [true, false]);
     }
 
     fn run(records: Vec<Record>) -> Run {

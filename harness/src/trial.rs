@@ -113,6 +113,7 @@ pub(crate) enum Message {
 #[derive(Debug)]
 pub struct Trial {
     out: OwnedFd,
+    limit: Duration,
     deadline: Instant,
     last: Option<Check>,
     settled: &'static str,
@@ -133,6 +134,7 @@ impl Trial {
         let deadline = Instant::now() + limit;
         Trial {
             out,
+            limit,
             deadline,
             last: None,
             settled: "",
@@ -200,9 +202,10 @@ impl Trial {
     /// Spins, giving way to others, until `condition` holds; false if it never does. For the
     /// outcome of a `check!`.
     ///
-    /// "Never" is half of the time that is left, and at least a second of this thread's own
-    /// turns: a stall of the whole machine does not count (see [`crate::watch::Patience`]), and a
-    /// trial without so much time ends as hung before it accuses anybody.
+    /// "Never" is a sixth of the trial's time, at most half of what is left, and at least a second of
+    /// this thread's own turns: a stall of the whole machine does not count (see
+    /// [`crate::watch::Patience`]), and a trial without so much time ends as hung before it accuses
+    /// anybody.
     pub fn eventually(&self, mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
         let mut patience = self.patience();
         while patience.lasts() {
@@ -216,7 +219,7 @@ impl Trial {
 
     /// How long this trial waits for what must become true.
     pub(crate) fn patience(&self) -> Patience {
-        Patience::new((self.time_left() / 2).max(Duration::from_secs(1)))
+        Patience::new((self.limit / 6).min(self.time_left() / 2).max(Duration::from_secs(1)))
     }
 
     /// How long the trial may still run.

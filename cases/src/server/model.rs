@@ -7,7 +7,7 @@
 //! can know: that its `send` succeeded says that a kernel has the data, and so does TCP's own
 //! acknowledgement. Only a reply says that the application had it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::prelude::*;
 
@@ -30,7 +30,6 @@ fn served_beside_a_slow_one(
     let mut most = 0;
     for time in SLOW {
         let work = server.request(Wish::Work(time), false)?;
-        let start = Instant::now();
         let mut slow = server.connect(t)?;
         slow.send(t, &work.request)?;
         if !t.eventually(|| server.has_read(&slow))? {
@@ -52,8 +51,7 @@ fn served_beside_a_slow_one(
             Ok(others.is_empty())
         })?;
         most = most.max(served);
-        // On a busy machine a short one may have taken as long as the longest should.
-        if most >= enough || start.elapsed() >= SLOW[SLOW.len() - 1] {
+        if most >= enough {
             break;
         }
     }

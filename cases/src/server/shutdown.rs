@@ -35,7 +35,7 @@ fn until_refused(t: &Trial, server: &Server) -> Result<Reply> {
 #[case(
     man = ["listen(2)"],
     incident = ["grpc-rust #2824", "axum-server #111", "envoy #2920"],
-    deadline = 10,
+    deadline = 30,
     strength = Must
 )]
 fn refuses_promptly(t: &mut Trial) -> Result {
@@ -53,7 +53,7 @@ fn refuses_promptly(t: &mut Trial) -> Result {
 #[case(
     man = ["listen(2)"],
     incident = ["grpc-rust #2824", "envoy #2920"],
-    deadline = 10,
+    deadline = 30,
     strength = Should
 )]
 fn reply_finishes(t: &mut Trial) -> Result {

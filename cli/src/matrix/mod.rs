@@ -26,7 +26,7 @@ use kept::Kept;
 use progress::Display;
 
 /// What an emulated CPU needs: deadlines are for a fast one.
-const TIMEOUT_SCALE: &str = "--timeout-scale=10";
+const TIMEOUT_SCALE: &str = "--timeout-scale=4";
 
 pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u8, Failure> {
     let cases = choose(&arguments.choice, Kind::Kernel).map_err(Failure::usage)?;

@@ -174,7 +174,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
 
     let Arguments { sources, since, changed, except, needs, alone, deadline, .. } = &arguments;
     let since = since.as_ref().map_or(quote!(""), |since| quote!(#since));
-    let usual = if strength == "Must" || strength == "Should" { quote!(20) } else { quote!(10) };
+    let usual = if strength == "Must" || strength == "Should" { quote!(60) } else { quote!(30) };
     let deadline = deadline.as_ref().map_or(usual, |seconds| quote!(#seconds));
     let (line, text) = source_text(&function);
     let registration = format_ident!("CASE_{}", name.to_string().to_uppercase());

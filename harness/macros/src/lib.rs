@@ -27,7 +27,7 @@ use proc_macro::TokenStream;
 /// | `except` | list of `(model, why)` | reference servers that by their nature cannot do it |
 /// | `needs` | list of `Need` | what the machine must offer, found by probing |
 /// | `alone` | no value | no other trial runs beside it (cost, CPU time) |
-/// | `deadline` | seconds | instead of 10, or 20 for a case about a server |
+/// | `deadline` | seconds | instead of 30, or 60 for a case about a server |
 ///
 /// A case without a source, without a strength or with an empty claim does not compile.
 #[proc_macro_attribute]

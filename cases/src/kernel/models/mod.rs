@@ -13,7 +13,7 @@ mod waiting;
 use std::net::SocketAddr;
 
 use harness::prelude::*;
-use harness::target::{Address, Start, Sum, Tasks};
+use harness::target::{Address, Sum, Tasks};
 use harness::watch::cost;
 
 /// The workers of a server.
@@ -33,15 +33,10 @@ fn start(t: &mut Trial, model: &str) -> Result<Server> {
     Ok(server)
 }
 
-/// Starts a reference server that does not come to rest. On a machine that is slow enough it would
-/// take the clients of a case for slow ones, and end their connections: it has an hour's patience.
+/// Starts a reference server, which need not come to rest.
 fn start_busy(t: &mut Trial, model: &str) -> Result<Server> {
     let model = servers::find(model).ok_or_else(|| Stop::error(format!("no model `{model}`")))?;
-    let mut target = crate::models::target(model, WORKERS);
-    if let Start::Command(command) = &mut target.start {
-        command.argv.extend(["--request-timeout", "3600"].map(str::to_owned));
-    }
-    t.start(target)
+    t.start(crate::models::target(model, WORKERS))
 }
 
 /// The threads, or processes, that the model calls workers, in the order of their numbers; the one

@@ -6,7 +6,6 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{ExitStatus, Stdio};
-use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
@@ -18,10 +17,9 @@ use crate::target::log::Log;
 use crate::target::{Address, Command, Places, listening};
 use crate::trial::{Result, Stop, Trial};
 
-/// Starts a command, and returns where it listens when it does. Until half of the trial's time is
-/// over: who does not come to listen is not accused of anything, so the clock may decide.
+/// Starts a command, and returns where it listens when it does.
 pub(super) fn start(t: &Trial, target: &Target, command: &Command) -> Result<(Address, Control)> {
-    let end = Instant::now() + t.time_left() / 2;
+    let mut patience = t.patience();
     // Whatever leaves the process that is started now comes back below this one: a daemon too.
     nix::sys::prctl::set_child_subreaper(true)?;
     let places = places(t, target)?;
@@ -55,7 +53,7 @@ pub(super) fn start(t: &Trial, target: &Target, command: &Command) -> Result<(Ad
                 "the server ended before it listened ({status}): {words}"
             )));
         }
-        if Instant::now() >= end {
+        if !patience.lasts() {
             return Err(Stop::Error(not_there(&found, told, &control.last_words(t)?)));
         }
         before = found;
