@@ -25,7 +25,9 @@ fn render(markdown: &str, screen: usize, columns: usize) -> String {
     let indent = " ".repeat(columns);
     let mut out = Vec::new();
     for paragraph in markdown.split("\n\n") {
-        let set = |line: &str| line.starts_with(['-', '*', '|', '#', '>', ' ', '`']);
+        let set = |line: &str| {
+            line.starts_with(['-', '*', '|', '#', '>', ' ']) || line.starts_with("```")
+        };
         let lines = if paragraph.lines().skip(1).any(set) {
             paragraph.lines().map(coloured).collect()
         } else {

@@ -49,7 +49,7 @@ fn diff_of_one_matrix_tells_the_first_kernel_that_differs() {
         )))
         .stdout(contains(format!("{new}: unsupported up to 5.10, conforms from 6.1 (")))
         .stdout(contains(format!("unexpected {worse}: conforms up to 7.0, deviates on 7.1")))
-        .stdout(contains("3 of 27 cases change between kernels"));
+        .stdout(contains(format!("3 of {} cases change between kernels", records.len())));
 }
 
 #[test]
@@ -59,13 +59,15 @@ fn diff_of_two_matrices_finds_a_regression_on_one_kernel() {
     let mut new = old.clone();
     new.columns[2] = old.columns[0].clone();
     new.columns[2].name.clone_from(&old.columns[2].name);
+    let runs = old.columns.iter().filter_map(|column| column.run.as_ref());
+    let verdicts: usize = runs.map(|run| run.records.len()).sum();
     let (old, new) = (keep(&home, "old.json", &old), keep(&home, "new.json", &new));
     ioconform(&home)
         .args(["diff", &old, &new])
         .assert()
         .code(1)
         .stdout(contains("@6.12: conforms -> deviates"))
-        .stdout(contains("2 of 337 cases differ, 2 for the worse"));
+        .stdout(contains(format!("2 of {verdicts} cases differ, 2 for the worse")));
     ioconform(&home)
         .args(["diff", &old, &old])
         .assert()
