@@ -46,7 +46,10 @@ const PRELUDE: &str = r#"#!/bin/sh
 cd 'HERE' || exit 9
 boot=$(($(cat boots 2>/dev/null || echo 0) + 1)); echo $boot >boots
 say() { printf '%s\n' "$1"; }
-output() { say "{\"Output\":[\"$1\",\"$(base64 -w0)\"]}"; }
+# A block of deflate that is stored as it is.
+octal() { printf '\\%03o' "$@"; }
+output() { cat >piece; n=$(wc -c <piece); h=$(octal 0 $((n & 255)) $((n >> 8)) $((255 - (n & 255))) $((255 - (n >> 8))))
+say "{\"Output\":[\"$1\",\"$({ printf "$h"; cat piece; } | base64 -w0)\"]}"; }
 event() { for name; do output Events <"$name"; done; }
 log() { echo "[    1.000000] $1" >&2; }
 begin() { log "ioconform: begin $1"; }
