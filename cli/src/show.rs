@@ -138,7 +138,8 @@ fn explain_one(case: &Case, screen: &Screen) {
     if seen.is_empty() {
         let (command, server) =
             if case.is_about_a_server() { ("server", " -- CMD ARG...") } else { ("run", "") };
-        row(
+        // A command is to be copied.
+        as_it_is(
             "last seen",
             &format!("never here; run it with: ioconform {command} {}{server}", case.id),
         );
