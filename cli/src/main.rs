@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod claims;
+mod examples;
 mod execution;
 mod kernels;
 mod matrix;

@@ -14,7 +14,7 @@ use rstest::rstest;
 use serial_test::serial;
 use tempfile::TempDir;
 
-use common::{home, ioconform, path, write};
+use common::{assert_refused, home, ioconform, path, write};
 
 /// A case that is quick and conforms wherever the tests run.
 const CASE: &str = "epoll.edge.silent_until_new_data";
@@ -124,13 +124,7 @@ fn a_file_that_is_no_result_is_refused(#[case] text: &str) {
     let home = home();
     let bad = write(&home, "bad.json", text);
     for arguments in [vec!["diff", &bad, &bad], vec!["report", &bad, "-o", "md=-"]] {
-        let found = ioconform(&home)
-            .args(arguments)
-            .assert()
-            .code(2)
-            .stdout(is_empty())
-            .stderr(contains("bad.json"));
-        assert_eq!(String::from_utf8_lossy(&found.get_output().stderr).lines().count(), 1);
+        assert_refused(ioconform(&home).args(arguments), "bad.json");
     }
 }
 

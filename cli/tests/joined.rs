@@ -13,7 +13,7 @@ use predicates::str::contains;
 use rstest::rstest;
 use tempfile::TempDir;
 
-use common::{home, ioconform, path, write};
+use common::{assert_refused, home, ioconform, path, write};
 
 /// A run of a whole area, as the command wrote it.
 fn run(home: &TempDir) -> Run {
@@ -86,7 +86,7 @@ fn diff_needs_something_to_compare() {
         .code(2)
         .stderr(contains(format!("ioconform diff {file} NEW.json")));
     let other = keep(&home, "matrix.json", &sample::matrix(&run));
-    ioconform(&home).args(["diff", &file, &other]).assert().code(2).stderr(contains("in common"));
+    assert_refused(ioconform(&home).args(["diff", &file, &other]), "in common");
 }
 
 /// Runs of two kernels become a matrix of two columns, the older first.

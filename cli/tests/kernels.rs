@@ -7,7 +7,7 @@ use predicates::str::{contains, is_match};
 use rstest::rstest;
 use tempfile::TempDir;
 
-use common::{home, ioconform, path, write};
+use common::{assert_refused, home, ioconform, path, write};
 
 /// A configuration of apt that knows these sources and no others.
 fn apt_conf(folder: &TempDir, sources: &str) -> String {
@@ -73,6 +73,11 @@ fn list_names_every_system_with_and_without_a_home_full_of_kernels() {
 #[rstest]
 #[case::fetch(&["fetch", "7.33"], "did you mean 7.3")]
 #[case::rm(&["rm", "gvizor"], "did you mean gvisor?")]
+fn an_unknown_kernel_gets_one_line(#[case] arguments: &[&str], #[case] said: &str) {
+    assert_refused(ioconform(&home()).arg("kernels").args(arguments), said);
+}
+
+#[rstest]
 #[case::rm_of_nothing(&["rm"], "NAME")]
 #[case::rm_of_one_and_all(&["rm", "6.12", "--all"], "cannot be used with")]
 #[case::nothing(&[], "Usage")]

@@ -16,7 +16,7 @@ use predicates::str::{contains, is_empty};
 use rstest::rstest;
 use tempfile::TempDir;
 
-use common::{home, ioconform, path, write};
+use common::{assert_refused, home, ioconform, path, write};
 
 /// The case that every server passes first, one that looks at processes, and one that wants
 /// something of the dialect.
@@ -88,13 +88,7 @@ fn bad_input_gets_one_clear_line(
 fn a_bad_dialect_file_gets_one_line(#[case] text: &str, #[case] says: &str) {
     let home = home();
     let file = write(&home, "d.toml", text);
-    let found = ioconform(&home)
-        .args(["server", "--dialect", &file, "--", "true"])
-        .assert()
-        .code(2)
-        .stdout(is_empty())
-        .stderr(contains(says));
-    assert_eq!(String::from_utf8_lossy(&found.get_output().stderr).lines().count(), 1);
+    assert_refused(ioconform(&home).args(["server", "--dialect", &file, "--", "true"]), says);
 }
 
 /// What a dialect file names can be asked for; what it does not name is not held against anybody.
@@ -189,8 +183,7 @@ fn a_process_that_is_not_the_servers_is_refused() {
     let refused = |pid: &str, says: &str| {
         let mut command = ioconform(&home);
         command.args(["server", GATE, "--addr", &one.address, "--pid", pid]);
-        let found = command.assert().code(2).stdout(is_empty()).stderr(contains(says));
-        assert_eq!(String::from_utf8_lossy(&found.get_output().stderr).lines().count(), 1);
+        assert_refused(&mut command, says);
     };
     refused(&other.pid(), "is seen to listen at 127.0.0.1:");
     refused(&i32::MAX.to_string(), "there is no process 2147483647");

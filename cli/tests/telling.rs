@@ -6,7 +6,7 @@ use predicates::prelude::*;
 use predicates::str::{contains, is_empty, is_match};
 use rstest::rstest;
 
-use common::{home, ioconform, path, write};
+use common::{assert_refused, home, ioconform, path, write};
 
 /// A claim that one quick case decides, and that case.
 const CLAIM: (&str, &str) = ("S01", "epoll.interest.is_a_table_of_the_kernel");
@@ -106,13 +106,7 @@ fn claims_have_colours_only_where_they_are_wanted() {
 #[case::unknown_area(&["explain", "epol"], "did you mean epoll")]
 #[case::unknown_topic(&["explain", "epoll.edges"], "did you mean epoll.edge")]
 fn bad_input_gets_one_clear_line(#[case] arguments: &[&str], #[case] says: &str) {
-    let found = ioconform(&home())
-        .args(arguments)
-        .assert()
-        .code(2)
-        .stdout(is_empty())
-        .stderr(contains(says));
-    assert_eq!(String::from_utf8_lossy(&found.get_output().stderr).lines().count(), 1);
+    assert_refused(ioconform(&home()).args(arguments), says);
 }
 
 #[test]

@@ -79,8 +79,7 @@ pub fn tcp_socket() -> Result<OwnedFd> {
 
 /// Binds to a port of 127.0.0.1; 0 lets the kernel choose one.
 pub fn bind_to(socket: &OwnedFd, port: u16) -> Result {
-    use std::os::fd::AsRawFd;
-    Ok(bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, port))?)
+    Ok(bind_at(socket, (Ipv4Addr::LOCALHOST, port).into())?)
 }
 
 /// Sets a sysctl of this network namespace: `core/somaxconn` is `net.core.somaxconn`. For cases

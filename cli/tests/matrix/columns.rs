@@ -13,7 +13,7 @@ use predicates::str::contains;
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::common::{home, path, write};
+use crate::common::{assert_refused, home, path, write};
 use crate::guests::{cache, ids, is_whole, kernels, processes, read, with_kernels};
 
 /// A few quick cases.
@@ -133,11 +133,9 @@ fn kernels_of_one_name_are_called_by_their_paths() {
         .code(3);
     let names: Vec<String> = read(&file).columns.into_iter().map(|column| column.name).collect();
     assert_eq!(names, paths);
-    with_kernels(&home)
-        .args(["matrix", FEW, "--kernel", &paths[0], "--kernel", &paths[0]])
-        .assert()
-        .code(2)
-        .stderr(contains(format!("`{}` is there twice", paths[0])));
+    let twice = ["matrix", FEW, "--kernel", &paths[0], "--kernel", &paths[0]];
+    let says = format!("`{}` is there twice", paths[0]);
+    assert_refused(with_kernels(&home).args(twice), &says);
 }
 
 /// What the ready files for CI do: parts, each judged on its own, and one report of all.

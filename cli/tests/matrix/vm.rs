@@ -8,7 +8,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use rstest::rstest;
 
-use crate::common::{home, path, write};
+use crate::common::{assert_refused, home, path, write};
 use crate::guests::{cache, kernels, with_kernels};
 
 const KERNEL: &str = "5.10";
@@ -148,20 +148,12 @@ fn what_cannot_run_is_told_in_a_line() {
         (&*folder, "there is no program /"),
         (&*script, "is no program for x86-64 Linux, which must be an ELF file"),
     ] {
-        with_kernels(&home)
-            .args(["vm", "--kernel", KERNEL, "--", program])
-            .assert()
-            .code(2)
-            .stderr(contains(said).and(is_one_line()));
+        assert_refused(with_kernels(&home).args(["vm", "--kernel", KERNEL, "--", program]), said);
     }
     for (kernel, said) in
         [(&*script, "is a text file, not a kernel"), ("5.11", "did you mean 5.10")]
     {
-        with_kernels(&home)
-            .args(["vm", "--kernel", kernel, "--", "true"])
-            .assert()
-            .code(2)
-            .stderr(contains(said).and(is_one_line()));
+        assert_refused(with_kernels(&home).args(["vm", "--kernel", kernel, "--", "true"]), said);
     }
     // A kernel whose first process cannot be started has no program's status to give.
     with_kernels(&home)

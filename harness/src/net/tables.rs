@@ -32,20 +32,22 @@ pub fn listed(port: u16) -> Result<Vec<Listed>> {
     Ok(entries.into_iter().filter(|entry| entry.local_address.port() == port).map(listed).collect())
 }
 
-/// A counter of `/proc/net/netstat`, such as `ListenOverflows` of the line `TcpExt`. Ends the trial
-/// as `unobservable` on a system without it.
-pub fn counter(name: &str) -> Result<u64> {
-    let hidden = || Stop::Unobservable(format!("this system does not count {name}"));
-    let text = std::fs::read_to_string("/proc/net/netstat").map_err(|_| hidden())?;
-    // Lines come in pairs: the names, then the values.
-    let lines: Vec<_> = text.lines().collect();
-    lines.chunks_exact(2).find_map(|pair| value(pair[0], pair[1], name)).ok_or_else(hidden)
+/// A counter of this network namespace from `/proc/net/snmp` or `/proc/net/netstat`: of the group
+/// `Udp`, for example, and by a name such as `RcvbufErrors`. Ends the trial as `unobservable` where
+/// there is no such counter. It is nobody else's with [`crate::need::Need::PrivateNet`] only.
+pub fn counter(group: &str, name: &str) -> Result<u64> {
+    let found = ["/proc/net/snmp", "/proc/net/netstat"].iter().find_map(|path| {
+        let text = std::fs::read_to_string(path).ok()?;
+        value(&text, group, name)
+    });
+    found.ok_or_else(|| Stop::Unobservable(format!("this system has no counter {group} {name}")))
 }
 
-/// The value below a name.
-fn value(names: &str, values: &str, name: &str) -> Option<u64> {
-    let at = names.split_whitespace().position(|word| word == name)?;
-    values.split_whitespace().nth(at)?.parse().ok()
+/// The value below a name. A group has two lines: its names, then their values.
+fn value(text: &str, group: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(group)?.strip_prefix(':'));
+    let mut columns = lines.next()?.split_whitespace().zip(lines.next()?.split_whitespace());
+    columns.find(|(column, _)| *column == name)?.1.parse().ok()
 }
 
 #[cfg(test)]
@@ -66,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_counter_is_the_number_below_its_name() {
-        assert_eq!(value("TcpExt: A B C", "TcpExt: 1 2 3", "B"), Some(2));
-        assert_eq!(value("TcpExt: A B C", "TcpExt: 1 2 3", "D"), None);
+        let text = "Ip: B\nIp: 9\nTcpExt: A B C\nTcpExt: 1 2 3\n";
+        assert_eq!(value(text, "TcpExt", "B"), Some(2));
+        assert_eq!(value(text, "TcpExt", "D"), None);
     }
 }

@@ -10,41 +10,48 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use super::epoll::Epoll;
 
-/// A page of memory with none behind it.
+/// Pages of memory with one behind them that nobody may touch.
 #[derive(Debug)]
 pub struct Brink {
     start: NonNull<libc::c_void>,
+    length: usize,
     page: usize,
 }
 
 impl Brink {
     /// A page of zeros.
     pub fn new() -> nix::Result<Brink> {
+        Brink::of(1)
+    }
+
+    /// As many pages of zeros as hold so many bytes.
+    fn of(bytes: usize) -> nix::Result<Brink> {
         let page = sysconf(SysconfVar::PAGE_SIZE)?.and_then(|page| usize::try_from(page).ok());
         let page = page.ok_or(Errno::ENOSYS)?;
-        let both = (2 * page).try_into().map_err(|_| Errno::EINVAL)?;
+        let length = bytes.next_multiple_of(page);
+        let all = (length + page).try_into().map_err(|_| Errno::EINVAL)?;
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a fresh mapping; the kernel chooses the place.
-        let start = unsafe { mmap_anonymous(None, both, access, MapFlags::MAP_PRIVATE) }?;
-        let brink = Brink { start, page };
-        // SAFETY: the second page is part of the mapping, and nothing refers to it.
+        let start = unsafe { mmap_anonymous(None, all, access, MapFlags::MAP_PRIVATE) }?;
+        let brink = Brink { start, length, page };
+        // SAFETY: the last page is part of the mapping, and nothing refers to it.
         unsafe { mprotect(brink.end().cast(), page, ProtFlags::PROT_NONE) }?;
         Ok(brink)
     }
 
     /// How many `T` fit before the end.
     pub fn room<T>(&self) -> usize {
-        self.page / size_of::<T>()
+        self.length / size_of::<T>()
     }
 
     fn end(&self) -> NonNull<u8> {
-        // SAFETY: one page after the start is inside the mapping of two.
-        unsafe { self.start.cast::<u8>().add(self.page) }
+        // SAFETY: the last page of the mapping begins so far after its start.
+        unsafe { self.start.cast::<u8>().add(self.length) }
     }
 
     /// Writes `values` so that they end where the memory does, and returns their address.
     fn put<T: Copy>(&mut self, values: &[T]) -> nix::Result<*mut T> {
-        if size_of_val(values) > self.page {
+        if size_of_val(values) > self.length {
             return Err(Errno::EINVAL);
         }
         // SAFETY: the values fit between the start and the end, for which there is one user, and a
@@ -58,7 +65,7 @@ impl Brink {
 
     /// Reads `length` values back that end where the memory does.
     fn get<T: Copy>(&self, length: usize) -> Vec<T> {
-        // SAFETY: every byte of the page is initialised, and T is plain data of integers.
+        // SAFETY: every byte before the end is initialised, and T is plain data of integers.
         unsafe {
             let place = self.end().cast::<T>().sub(length).as_ptr();
             std::slice::from_raw_parts(place, length).to_vec()
@@ -101,6 +108,18 @@ impl Brink {
     }
 }
 
+/// `write(2)` of `there` bytes that are there, and `missing` more behind them that are not. The bytes
+/// before may cross pages.
+pub fn write_past_the_end(fd: impl AsFd, there: usize, missing: usize) -> nix::Result<usize> {
+    let mut brink = Brink::of(there)?;
+    let from = brink.put(&vec![0_u8; there])?;
+    // SAFETY: the kernel reads the bytes that are there; beyond their end it gets EFAULT.
+    let written = Errno::result(unsafe {
+        libc::write(fd.as_fd().as_raw_fd(), from.cast(), there + missing)
+    })?;
+    Ok(written.unsigned_abs())
+}
+
 /// Maps the memory behind a descriptor, and unmaps it again: whether there is any.
 pub fn map(fd: impl AsFd) -> nix::Result<()> {
     let length = 4096.try_into().map_err(|_| Errno::EINVAL)?;
@@ -114,6 +133,6 @@ pub fn map(fd: impl AsFd) -> nix::Result<()> {
 impl Drop for Brink {
     fn drop(&mut self) {
         // SAFETY: the mapping is this value's own, and nothing refers to it any more.
-        let _ = unsafe { munmap(self.start, 2 * self.page) };
+        let _ = unsafe { munmap(self.start, self.length + self.page) };
     }
 }

@@ -118,18 +118,20 @@ pub struct Selected {
     pub left: Option<Duration>,
 }
 
+/// The bits of these numbers, in so many words; negative ones have none.
+pub(super) fn bitmap(words: usize, numbers: impl IntoIterator<Item = i32>) -> Vec<u64> {
+    let mut bits = vec![0; words];
+    for number in numbers.into_iter().filter_map(|number| usize::try_from(number).ok()) {
+        bits[number / 64] |= 1 << (number % 64);
+    }
+    bits
+}
+
 /// The raw `select` system call (`pselect6` where there is none) with bitmaps for `nfds` numbers.
 pub fn select(nfds: i32, sets: &Sets, timeout: Option<Duration>) -> Selected {
     let words = usize::try_from(nfds).unwrap_or(0).max(1024).div_ceil(64);
-    let pack = |numbers: &[i32]| {
-        let mut bits = vec![0_u64; words];
-        for number in numbers.iter().filter_map(|number| usize::try_from(*number).ok()) {
-            bits[number / 64] |= 1 << (number % 64);
-        }
-        bits
-    };
-    let (mut read, mut write, mut except) =
-        (pack(&sets.read), pack(&sets.write), pack(&sets.except));
+    let [mut read, mut write, mut except] =
+        [&sets.read, &sets.write, &sets.except].map(|set| bitmap(words, set.iter().copied()));
     let (returned, left) = select_bits(nfds, &mut read, &mut write, &mut except, timeout);
     let unpack = |bits: &[u64]| {
         let numbers =

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::epoll::Epoll;
-use super::poll::{Entry, PollFlags, select_bits};
+use super::poll::{Entry, PollFlags, bitmap, select_bits};
 
 fn count(returned: i32) -> nix::Result<usize> {
     usize::try_from(Errno::result(returned)?).map_err(|_| Errno::ERANGE)
@@ -47,11 +47,8 @@ pub struct SelectSets {
 impl SelectSets {
     /// The bits of these numbers, which are below `nfds`.
     pub fn new(nfds: i32, numbers: impl IntoIterator<Item = i32>) -> SelectSets {
-        let empty = vec![0_u64; usize::try_from(nfds).unwrap_or(0).div_ceil(64)];
-        let mut wanted = empty.clone();
-        for number in numbers.into_iter().filter_map(|number| usize::try_from(number).ok()) {
-            wanted[number / 64] |= 1 << (number % 64);
-        }
+        let words = usize::try_from(nfds).unwrap_or(0).div_ceil(64);
+        let (wanted, empty) = (bitmap(words, numbers), bitmap(words, []));
         SelectSets { nfds, wanted, read: empty.clone(), write: empty.clone(), except: empty }
     }
 

@@ -126,17 +126,26 @@ pub fn set_io_thread(fd: impl AsFd, thread: nix::unistd::Pid) -> nix::Result<()>
         .map(drop)
 }
 
+/// A set of these signals, real-time ones included.
+fn set_of(numbers: &[i32]) -> nix::Result<libc::sigset_t> {
+    // SAFETY: an all-zero set is valid memory, and sigemptyset makes it an empty set; the calls only
+    // touch the set.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for number in numbers {
+            Errno::result(libc::sigaddset(&raw mut set, *number))?;
+        }
+        Ok(set)
+    }
+}
+
 /// Holds a signal back from the calling thread, or lets it through again; real-time ones included.
 pub fn block(number: i32, block: bool) -> nix::Result<()> {
     let how = if block { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
-    // SAFETY: an all-zero set is valid memory, and sigemptyset makes it an empty set; the calls
-    // only touch the set and the mask of this thread.
-    let result = unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        Errno::result(libc::sigaddset(&raw mut set, number))?;
-        libc::pthread_sigmask(how, &raw const set, std::ptr::null_mut())
-    };
+    let set = set_of(&[number])?;
+    // SAFETY: the call reads the set, and touches the mask of this thread alone.
+    let result = unsafe { libc::pthread_sigmask(how, &raw const set, std::ptr::null_mut()) };
     if result == 0 { Ok(()) } else { Err(Errno::from_raw(result)) }
 }
 
@@ -148,25 +157,17 @@ pub fn pause() -> nix::Result<()> {
 
 /// `sigsuspend(2)` with an empty mask: sleeps until a handler has run, and then fails with EINTR.
 pub fn suspend() -> nix::Result<()> {
-    // SAFETY: an all-zero set is valid memory, which sigemptyset makes an empty set, and the call
-    // only reads it.
-    Errno::result(unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::sigsuspend(&raw const set)
-    })
-    .map(drop)
+    let set = set_of(&[])?;
+    // SAFETY: the call only reads the set.
+    Errno::result(unsafe { libc::sigsuspend(&raw const set) }).map(drop)
 }
 
 /// `sigtimedwait(2)`: sleeps until this signal, which is blocked, is pending, or the time is over.
 pub fn wait_for(number: i32, limit: std::time::Duration) -> nix::Result<()> {
     let limit = nix::sys::time::TimeSpec::from_duration(limit);
-    // SAFETY: an all-zero set is valid memory, which sigemptyset makes an empty set; set and
-    // timespec live across the call, and nothing else of the signal is asked for.
+    let set = set_of(&[number])?;
+    // SAFETY: set and timespec live across the call, and nothing else of the signal is asked for.
     Errno::result(unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        Errno::result(libc::sigaddset(&raw mut set, number))?;
         libc::sigtimedwait(&raw const set, std::ptr::null_mut(), std::ptr::from_ref(limit.as_ref()))
     })
     .map(drop)

@@ -7,6 +7,8 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 pub use nix::sys::time::{TimeSpec, TimeVal};
 
+use super::poll::bitmap;
+
 fn pointer(timeout: Option<&mut TimeSpec>) -> *mut libc::timespec {
     timeout.map_or(std::ptr::null_mut(), |time| std::ptr::from_mut(time.as_mut()))
 }
@@ -16,12 +18,13 @@ fn count(returned: libc::c_long) -> nix::Result<i32> {
 }
 
 /// A set of this one descriptor, and the number after it.
-fn set_of(fd: impl AsFd) -> nix::Result<([u64; 16], i32)> {
+fn set_of(fd: impl AsFd) -> nix::Result<(Vec<u64>, i32)> {
     let number = fd.as_fd().as_raw_fd();
-    let mut set = [0; 16];
-    let index = usize::try_from(number).map_err(|_| Errno::EBADF)?;
-    *set.get_mut(index / 64).ok_or(Errno::EBADF)? = 1 << (index % 64);
-    Ok((set, number + 1))
+    if (0..1024).contains(&number) {
+        Ok((bitmap(16, [number]), number + 1))
+    } else {
+        Err(Errno::EBADF)
+    }
 }
 
 /// The system call `ppoll` (poll(2)) on one descriptor, without a signal mask; for ever without a

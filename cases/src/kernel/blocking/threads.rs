@@ -4,7 +4,7 @@
 //! threads: whoever accepts takes the lowest that is free, whatever he accepts from.
 
 use harness::prelude::*;
-use harness::sys::priority;
+use harness::sys::schedule;
 use nix::libc::{SO_RCVBUF, SO_SNDBUF, SOL_SOCKET};
 use nix::sys::socket::{MsgFlags, send};
 
@@ -24,7 +24,7 @@ fn messages_mix(t: &mut Trial) -> Result {
     net::stay_on_this_cpu()?;
     let socket = client.try_clone()?;
     let long = t.spawn("long message", move || {
-        priority::give_way(10)?;
+        schedule::give_way(10)?;
         Ok(nix::unistd::write(&socket, &vec![b'a'; MESSAGE])?)
     })?;
     check!(t, long.sleeps_in(t, Call::WRITE)?, "a thread waits in the middle of its message");

@@ -2,8 +2,8 @@
 //! A program that uses one of these has to be ready for EINTR, however its handlers were set.
 
 use harness::prelude::*;
+use harness::sys::message::receive_many;
 use harness::sys::native_aio::Context;
-use harness::sys::recvmmsg::receive_one;
 use harness::sys::signal::{block, handled, pause, suspend, take_notes_of, wait_for};
 use nix::poll::{PollFd, ppoll};
 use nix::sys::select::{FdSet, pselect};
@@ -118,7 +118,7 @@ fn receiving_with_a_timeout(t: &mut Trial) -> Result {
         let mut parts = [std::io::IoSliceMut::new(&mut byte)];
         recvmsg::<()>(one.as_raw_fd(), &mut parts, None, MsgFlags::empty()).map(drop)
     };
-    let messages = move || receive_one(&many, None).map(drop);
+    let messages = move || receive_many(&many, 1, 1, MsgFlags::empty(), None).map(drop);
     is_interrupted(
         t,
         vec![
@@ -141,7 +141,8 @@ fn recvmmsg_with_a_timeout(t: &mut Trial) -> Result {
     take_notes_of(SIGNAL as i32, true)?;
     let (socket, peer) = UnixStream::pair()?;
     let copy = socket.try_clone()?;
-    let job = t.spawn("recvmmsg", move || Ok(receive_one(&copy, Some(LONG))))?;
+    let none = MsgFlags::empty();
+    let job = t.spawn("recvmmsg", move || Ok(receive_many(&copy, 1, 1, none, Some(LONG))))?;
     check!(t, job.sleeps_in(t, Call::RECVMMSG)?, "the thread sleeps");
     job.signal(SIGNAL)?;
     check!(t, t.eventually(|| Ok(handled() == 1))?, "the handler runs");

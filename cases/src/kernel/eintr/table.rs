@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness::prelude::*;
-use harness::sys::{recvmmsg, signal, signalfd};
+use harness::sys::message::receive_many;
+use harness::sys::{signal, signalfd};
 use nix::fcntl::{SpliceFFlags, splice, tee};
 use nix::mqueue::{MQ_OFlag, MqAttr, MqdT, mq_open, mq_receive, mq_send, mq_unlink};
 use nix::sys::eventfd::EventFd;
@@ -78,7 +79,7 @@ pub(super) fn vectors() -> Result<Vec<Wait>> {
         wait(
             "recvmmsg",
             Call::RECVMMSG,
-            move || recvmmsg::receive_one(&many, None).map(drop),
+            move || receive_many(&many, 1, 1, none, None).map(drop),
             move || write(&many_peer, b"!").map(drop),
         ),
         wait(

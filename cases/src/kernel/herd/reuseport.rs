@@ -5,6 +5,17 @@ use harness::prelude::*;
 
 use super::{WORKERS, accept_for_ever, serve, serve_with, woken_by_each};
 
+/// A connection wakes one worker, which may be any.
+fn wakes_one(t: &mut Trial, crew: &Crew, listener: &TcpListener) -> Result {
+    let rounds = woken_by_each(t, 1, crew, listener)?;
+    check!(
+        t,
+        rounds.iter().all(|woken| woken.len() == 1),
+        "one worker for each connection: {rounds:?}"
+    );
+    Ok(())
+}
+
 /// With a listener per worker, a connection wakes exactly one of those that block in accept.
 #[case(man = ["socket(7), SO_REUSEPORT"], notes = ["S29", "S36"], since = "3.9", strength = Implementation)]
 fn blocking(t: &mut Trial) -> Result {
@@ -17,13 +28,7 @@ fn blocking(t: &mut Trial) -> Result {
         }
         accept_for_ever(worker, &net::reuseport_listener(port)?)
     })?;
-    let rounds = woken_by_each(t, 1, &crew, &first)?;
-    check!(
-        t,
-        rounds.iter().all(|woken| woken.len() == 1),
-        "one worker for each connection: {rounds:?}"
-    );
-    Ok(())
+    wakes_one(t, &crew, &first)
 }
 
 /// With a listener and an epoll instance per worker, a connection wakes exactly one of them.
@@ -38,13 +43,7 @@ fn epoll(t: &mut Trial) -> Result {
         listener.set_nonblocking(true)?;
         serve_with(worker, &listener, &Epoll::watching(&listener, EPOLLIN)?)
     })?;
-    let rounds = woken_by_each(t, 1, &crew, &first)?;
-    check!(
-        t,
-        rounds.iter().all(|woken| woken.len() == 1),
-        "one worker for each connection: {rounds:?}"
-    );
-    Ok(())
+    wakes_one(t, &crew, &first)
 }
 
 /// With a listener per worker, a connection wakes exactly one of the processes that wait in poll.
@@ -58,11 +57,5 @@ fn poll_forked(t: &mut Trial) -> Result {
         listener.set_nonblocking(true)?;
         serve(worker, &listener, || poll_wait(&listener, POLLIN).map(drop))
     })?;
-    let rounds = woken_by_each(t, 1, &crew, &first)?;
-    check!(
-        t,
-        rounds.iter().all(|woken| woken.len() == 1),
-        "one worker for each connection: {rounds:?}"
-    );
-    Ok(())
+    wakes_one(t, &crew, &first)
 }

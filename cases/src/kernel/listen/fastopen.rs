@@ -41,7 +41,11 @@ fn second_request_carries_data(t: &mut Trial) -> Result {
         let (mut accepted, _) = listener.accept()?;
         check!(t, accepted.read(&mut [0; 10]).ok() == Some(5), "the data of the {name} arrives");
     }
-    check!(t, net::counter("TCPFastOpenPassive")? == 2, "requests with data that were counted");
+    check!(
+        t,
+        net::counter("TcpExt", "TCPFastOpenPassive")? == 2,
+        "requests with data that were counted"
+    );
     Ok(())
 }
 

@@ -11,8 +11,12 @@ use super::{clients, defer, handled};
 /// ListenDrops.
 #[case(kernel = ["tcp_conn_request", "Documentation/networking/snmp_counter.rst, TcpExtListenOverflows"], needs = [Need::PrivateNet], strength = Implementation)]
 fn is_counted(t: &mut Trial) -> Result {
-    let counters =
-        || Ok::<_, Stop>((net::counter("ListenOverflows")?, net::counter("ListenDrops")?));
+    let counters = || {
+        Ok::<_, Stop>((
+            net::counter("TcpExt", "ListenOverflows")?,
+            net::counter("TcpExt", "ListenDrops")?,
+        ))
+    };
     let listener = net::listener_with_backlog(1)?;
     let (_early, established) = clients(2, &listener)?;
     check!(t, established == [true, true], "two clients fill a backlog of 1");
@@ -87,7 +91,7 @@ fn connected_for_the_client_alone(t: &mut Trial) -> Result {
     check!(t, net::established(&slow)?, "it is still connected");
     check!(t, net::unacked(&slow)? == 5, "bytes that nobody has acknowledged");
     check!(t, net::queued(&listener)? == 3, "connections in the queue: it is not among them");
-    check!(t, net::counter("ListenOverflows")? >= 1, "the overflow was counted");
+    check!(t, net::counter("TcpExt", "ListenOverflows")? >= 1, "the overflow was counted");
     let peer = net::port_of(&slow)?;
     listener.set_nonblocking(true)?;
     let mut peers = Vec::new();

@@ -48,7 +48,7 @@ fn is_as_long_as_the_backlog(t: &mut Trial) -> Result {
         established == [true, true, true, true, false, false],
         "clients that get an answer, with a backlog of 3"
     );
-    let dropped = net::counter("TCPReqQFullDrop")?;
+    let dropped = net::counter("TcpExt", "TCPReqQFullDrop")?;
     check!(t, dropped >= 2, "requests that were dropped: {dropped}");
     Ok(())
 }
@@ -61,7 +61,8 @@ fn cookies_take_its_place(t: &mut Trial) -> Result {
     let listener = deferring(2)?;
     let (_clients, established) = clients(5, &listener)?;
     check!(t, established == [true; 5], "more clients than the backlog of 2 are connected");
-    let (sent, returned) = (net::counter("SyncookiesSent")?, net::counter("SyncookiesRecv")?);
+    let (sent, returned) =
+        (net::counter("TcpExt", "SyncookiesSent")?, net::counter("TcpExt", "SyncookiesRecv")?);
     check!(t, sent >= 2, "cookies that were sent: {sent}");
     check!(t, returned >= 2, "cookies that came back: {returned}");
     check!(

@@ -41,10 +41,8 @@ fn cut_to_somaxconn(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// A larger backlog wakes a client that sleeps in connect for lack of room.
-#[case(kernel = ["unix_listen", "unix_wait_for_peer"], strength = Implementation)]
-fn a_larger_backlog_wakes_connect(t: &mut Trial) -> Result {
-    let (listener, address) = net::unix_listener(0)?;
+/// A client that fills a backlog of 0, and another one that sleeps in connect for lack of room.
+fn one_sleeps(t: &mut Trial, address: UnixAddr) -> Result<(OwnedFd, Job<nix::Result<()>>)> {
     let early = net::unix_socket()?;
     connect(early.as_raw_fd(), &address)?;
     let job = t.spawn("connect", move || {
@@ -52,6 +50,14 @@ fn a_larger_backlog_wakes_connect(t: &mut Trial) -> Result {
         Ok(connect(late.as_raw_fd(), &address))
     })?;
     check!(t, job.sleeps_in(t, Call::CONNECT)?, "one client fills a backlog of 0, the next sleeps");
+    Ok((early, job))
+}
+
+/// A larger backlog wakes a client that sleeps in connect for lack of room.
+#[case(kernel = ["unix_listen", "unix_wait_for_peer"], strength = Implementation)]
+fn a_larger_backlog_wakes_connect(t: &mut Trial) -> Result {
+    let (listener, address) = net::unix_listener(0)?;
+    let (_early, job) = one_sleeps(t, address)?;
     listen(&listener, Backlog::new(1)?)?;
     check!(t, job.join_soon(t)? == Some(Ok(())), "with a backlog of 1 its connect succeeds");
     Ok(())
@@ -61,13 +67,7 @@ fn a_larger_backlog_wakes_connect(t: &mut Trial) -> Result {
 #[case(man = ["connect(2), ERRORS: ECONNREFUSED"], kernel = ["unix_release_sock", "unix_wait_for_peer"], strength = Implementation)]
 fn close_refuses_who_sleeps(t: &mut Trial) -> Result {
     let (listener, address) = net::unix_listener(0)?;
-    let early = net::unix_socket()?;
-    connect(early.as_raw_fd(), &address)?;
-    let job = t.spawn("connect", move || {
-        let late = net::unix_socket()?;
-        Ok(connect(late.as_raw_fd(), &address))
-    })?;
-    check!(t, job.sleeps_in(t, Call::CONNECT)?, "one client fills a backlog of 0, the next sleeps");
+    let (_early, job) = one_sleeps(t, address)?;
     drop(listener);
     check!(t, job.join_soon(t)? == Some(Err(Errno::ECONNREFUSED)), "its connect");
     Ok(())

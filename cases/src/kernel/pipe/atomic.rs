@@ -3,7 +3,7 @@
 //! are cut wherever the room ends.
 
 use harness::prelude::*;
-use harness::sys::memory::write_past_the_end;
+use harness::sys::brink::write_past_the_end;
 use nix::libc::PIPE_BUF;
 use nix::unistd::{read, write};
 

@@ -16,8 +16,8 @@ const MOVED: &str = "TCPMigrateReqSuccess";
 /// that have the sysctl, and nothing that looks at it.
 fn migrate() -> Result {
     let folder = Path::new("/proc/sys/net/ipv4");
-    let counted = net::counter("ListenOverflows").is_ok();
-    let known = folder.join("tcp_migrate_req").exists() && net::counter(MOVED).is_ok();
+    let counted = net::counter("TcpExt", "ListenOverflows").is_ok();
+    let known = folder.join("tcp_migrate_req").exists() && net::counter("TcpExt", MOVED).is_ok();
     if folder.is_dir() && counted && !known {
         return Err(Stop::Unsupported(format!("no net.ipv4.tcp_migrate_req that counts {MOVED}")));
     }
@@ -42,7 +42,7 @@ fn loaded(t: &mut Trial) -> Result<(Vec<TcpListener>, Vec<TcpStream>, usize)> {
 /// counted.
 fn check_moved(t: &mut Trial, left: &TcpListener, moved: usize) -> Result {
     check!(t, net::queued(left)? == 40, "connections that wait at the one that is left");
-    let counted = net::counter(MOVED)?;
+    let counted = net::counter("TcpExt", MOVED)?;
     check!(t, counted == moved as u64, "connections that moved ({MOVED})");
     for _ in 0..40 {
         let (mut accepted, _) = left.accept()?;
@@ -83,7 +83,7 @@ fn handshakes_end_elsewhere(t: &mut Trial) -> Result {
     drop(listeners.remove(0));
     finish_handshakes(&mut clients)?;
     check!(t, net::queued(&listeners[0])? == 40, "connections that wait at the one that is left");
-    check!(t, net::counter(MOVED)? > 0, "some moved ({MOVED})");
+    check!(t, net::counter("TcpExt", MOVED)? > 0, "some moved ({MOVED})");
     Ok(())
 }
 

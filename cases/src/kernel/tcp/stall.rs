@@ -8,7 +8,6 @@
 
 use std::time::{Duration, Instant};
 
-use harness::knobs::counter;
 use harness::prelude::*;
 use harness::tcp::{fill_both, small_pair, stalled_pair};
 use nix::libc;
@@ -43,12 +42,12 @@ fn the_window_is_to_blame(t: &mut Trial) -> Result {
     strength = Implementation
 )]
 fn announces_zero(t: &mut Trial) -> Result {
-    let before = counter("TcpExt", "TCPToZeroWindowAdv")?;
+    let before = net::counter("TcpExt", "TCPToZeroWindowAdv")?;
     let (sender, _receiver) = net::tcp_pair()?;
     sender.set_nonblocking(true)?;
     let announced = t.eventually(|| {
         net::fill(&sender)?;
-        Ok(counter("TcpExt", "TCPToZeroWindowAdv")? > before)
+        Ok(net::counter("TcpExt", "TCPToZeroWindowAdv")? > before)
     })?;
     check!(t, announced, "nobody reads, and the sender sends what it can: zero is announced");
     Ok(())

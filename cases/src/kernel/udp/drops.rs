@@ -4,7 +4,6 @@
 //! succeeded long before, and succeeds for the next one as well: there is no window, and nothing to
 //! wait for. Only the receiver's side counts what was lost.
 
-use harness::knobs::counter;
 use harness::prelude::*;
 use harness::sys::message::receive;
 use nix::libc::{SO_RCVBUF, SO_RXQ_OVFL, SOL_SOCKET};
@@ -84,7 +83,7 @@ fn the_next_datagram_tells_how_many(t: &mut Trial) -> Result {
 )]
 fn the_namespace_counts_them(t: &mut Trial) -> Result {
     let counters = || -> Result<[u64; 2]> {
-        Ok([counter("Udp", "RcvbufErrors")?, counter("Udp", "InErrors")?])
+        Ok([net::counter("Udp", "RcvbufErrors")?, net::counter("Udp", "InErrors")?])
     };
     let (sender, receiver) = pair()?;
     let before = counters()?;
