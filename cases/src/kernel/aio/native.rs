@@ -42,7 +42,7 @@ fn a_read_of_a_file_is_done_at_once(t: &mut Trial) -> Result {
 }
 
 /// `IOCB_CMD_POLL` completes when its descriptor becomes ready, once, and tells the events.
-#[case(commit = ["bfe4037e722e"], kernel = ["aio_poll"], since = "4.18", strength = Implementation)]
+#[case(commit = ["bfe4037e722e"], kernel = ["aio_poll"], since = "4.19", strength = Implementation)]
 fn polls_once(t: &mut Trial) -> Result {
     let context = context()?;
     let (reader, writer) = std::io::pipe()?;
@@ -59,7 +59,7 @@ fn polls_once(t: &mut Trial) -> Result {
 }
 
 /// `IOCB_CMD_POLL` of a descriptor that is ready completes at once, with the events asked for alone.
-#[case(commit = ["bfe4037e722e"], kernel = ["aio_poll"], since = "4.18", strength = Implementation)]
+#[case(commit = ["bfe4037e722e"], kernel = ["aio_poll"], since = "4.19", strength = Implementation)]
 fn polls_what_is_ready(t: &mut Trial) -> Result {
     let context = context()?;
     let (reader, writer) = std::io::pipe()?;
@@ -73,7 +73,7 @@ fn polls_what_is_ready(t: &mut Trial) -> Result {
 }
 
 /// Requests complete in the order in which they become ready, and not in that of their submission.
-#[case(man = ["io_submit(2)"], kernel = ["aio_complete"], since = "4.18", strength = Implementation)]
+#[case(man = ["io_submit(2)"], kernel = ["aio_complete"], since = "4.19", strength = Implementation)]
 fn order_is_that_of_readiness(t: &mut Trial) -> Result {
     let context = context()?;
     let ((early, first), (late, second)) = (std::io::pipe()?, std::io::pipe()?);
@@ -112,7 +112,7 @@ fn an_eventfd_counts_completions(t: &mut Trial) -> Result {
 
 /// `io_cancel` of an `IOCB_CMD_POLL` request fails with EINPROGRESS, which means that it succeeded:
 /// the request completes without its events.
-#[case(kernel = ["io_cancel", "aio_poll_cancel"], since = "4.18", strength = Implementation)]
+#[case(kernel = ["io_cancel", "aio_poll_cancel"], since = "4.19", strength = Implementation)]
 fn cancelled_means_in_progress(t: &mut Trial) -> Result {
     let context = context()?;
     let (reader, _writer) = std::io::pipe()?;

@@ -98,7 +98,7 @@ fn of_a_client_is_not_a_bound_one(t: &mut Trial) -> Result {
 
 /// While there are enough, connect takes ports at an even distance from the start of the range, and
 /// bind at an odd one: they stay out of each other's way.
-#[case(commit = ["07f4c90062f8", "ea8add2b1903"], kernel = ["__inet_hash_connect", "inet_csk_find_open_port"], since = "4.2", needs = [Need::PrivateNet], strength = Implementation)]
+#[case(commit = ["07f4c90062f8", "ea8add2b1903", "1580ab63fc9a"], kernel = ["__inet_hash_connect", "inet_csk_find_open_port"], since = "4.6", needs = [Need::PrivateNet], strength = Implementation)]
 fn is_even_for_connect_and_odd_for_bind(t: &mut Trial) -> Result {
     set_range(40_000, 49_999)?;
     let server = net::listener()?;

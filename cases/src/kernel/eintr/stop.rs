@@ -224,7 +224,7 @@ fn does_not_interrupt_waits_for_others(t: &mut Trial) -> Result {
 }
 
 /// msgrcv and msgsnd go on sleeping when their process is stopped and continued.
-#[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], since = "3.9", strength = Documented)]
+#[case(man = ["signal(7), Interruption of system calls and library functions by stop signals"], since = "2.6.9", strength = Documented)]
 fn does_not_interrupt_msgrcv(t: &mut Trial) -> Result {
     let mut waits = objects()?;
     waits.retain(|wait| wait.call != Call::SEMOP);

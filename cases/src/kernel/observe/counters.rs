@@ -49,7 +49,7 @@ fn start_at_zero(t: &mut Trial) -> Result {
 }
 
 /// `sockets: used` in `/proc/net/sockstat` counts the sockets of the network namespace.
-#[case(man = ["proc_pid_net(5)"], kernel = ["sockstat_seq_show"], since = "4.17", needs = [Need::PrivateNet], strength = Implementation)]
+#[case(man = ["proc_pid_net(5)"], kernel = ["sockstat_seq_show"], since = "4.16", needs = [Need::PrivateNet], strength = Implementation)]
 fn sockets_in_use(t: &mut Trial) -> Result {
     let used = || -> Result<u64> {
         let text = std::fs::read_to_string("/proc/net/sockstat")

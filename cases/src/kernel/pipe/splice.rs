@@ -27,7 +27,7 @@ fn tee_leaves_the_data(t: &mut Trial) -> Result {
 }
 
 /// splice moves data between a pipe and a pipe, a socket or a file, and takes it away where it was.
-#[case(man = ["splice(2)"], since = "2.6.30", strength = Documented)]
+#[case(man = ["splice(2)"], since = "2.6.31", strength = Documented)]
 fn splice_moves_the_data(t: &mut Trial) -> Result {
     let path = t.folder()?.join("file");
     let file = std::fs::File::options().read(true).write(true).create_new(true).open(path)?;

@@ -79,7 +79,7 @@ fn unix_listener(t: &mut Trial) -> Result {
 
 /// Of urgent data on an `AF_UNIX` stream socket select, poll, epoll and `io_uring` tell the same: an
 /// exceptional condition.
-#[case(man = ["unix(7), MSG_OOB", "poll(2), POLLPRI"], commit = ["314001f0bf92"], kernel = ["unix_poll"], since = "5.15", strength = Documented)]
+#[case(man = ["unix(7), MSG_OOB", "poll(2), POLLPRI"], commit = ["314001f0bf92", "d9a232d435dc"], kernel = ["unix_poll"], since = "5.15", strength = Documented, changed = [("5.15", "5.18", deviates, "urgent data was there, and no POLLPRI, until commit d9a232d435dc (also in stable kernels)")])]
 fn unix_urgent_data(t: &mut Trial) -> Result {
     let (socket, peer) = UnixStream::pair()?;
     (&peer).write_all(b"a")?;

@@ -10,7 +10,7 @@ use harness::sys::attribute::{attribute, set_attribute};
 const LACKING: [Errno; 3] = [Errno::EOPNOTSUPP, Errno::ENODATA, Errno::ENOSYS];
 
 /// The attribute `system.sockprotoname` of a socket is the name of its protocol.
-#[case(kernel = ["sockfs_xattr_get"], since = "2.6.38", strength = Implementation)]
+#[case(kernel = ["sockfs_xattr_get"], since = "3.7", strength = Implementation)]
 fn the_protocol_has_a_name(t: &mut Trial) -> Result {
     let sockets: [(&CStr, OwnedFd); 2] =
         [(c"TCP", net::tcp_socket()?), (c"UDP", UdpSocket::bind("127.0.0.1:0")?.into())];

@@ -50,7 +50,7 @@ fn timers_are_bounded_by_options(t: &mut Trial) -> Result {
 }
 
 /// `TCP_IS_MPTCP` says of a TCP connection that it is not multipath TCP.
-#[case(kernel = ["do_tcp_getsockopt"], since = "6.12", strength = Implementation)]
+#[case(kernel = ["do_tcp_getsockopt"], since = "6.10", strength = Implementation)]
 fn a_connection_is_not_multipath(t: &mut Trial) -> Result {
     let (socket, _peer) = net::tcp_pair()?;
     let answer = net::get_option(&socket, IPPROTO_TCP, TCP_IS_MPTCP);

@@ -38,7 +38,7 @@ fn leaves_the_data(t: &mut Trial) -> Result {
 
 /// A recv with `MSG_TRUNC` throws TCP data away: it returns the number of bytes, and does not touch
 /// the buffer.
-#[case(man = ["tcp(7)", "recv(2), MSG_TRUNC"], since = "2.4.4", strength = Documented)]
+#[case(man = ["tcp(7)", "recv(2), MSG_TRUNC"], since = "2.4", strength = Documented)]
 fn truncation_discards(t: &mut Trial) -> Result {
     let (_sender, receiver) = eight_bytes()?;
     let mut data = [b'-'; 5];
@@ -50,7 +50,7 @@ fn truncation_discards(t: &mut Trial) -> Result {
 }
 
 /// With `SO_PEEK_OFF` on a TCP socket each look begins where the last one ended.
-#[case(man = ["socket(7), SO_PEEK_OFF"], kernel = ["tcp_peek_offset"], since = "6.9", strength = Documented)]
+#[case(man = ["socket(7), SO_PEEK_OFF"], kernel = ["tcp_peek_offset"], since = "6.10", strength = Documented)]
 fn offset_advances(t: &mut Trial) -> Result {
     let (_sender, receiver) = eight_bytes()?;
     let set = net::set_option(&receiver, libc::SOL_SOCKET, libc::SO_PEEK_OFF, 2);

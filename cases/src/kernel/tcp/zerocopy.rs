@@ -118,7 +118,8 @@ fn nothing_is_copied(t: &mut Trial) -> Result {
     kernel = ["sk_setsockopt"],
     since = "4.14",
     strength = Implementation,
-    changed = [("", "6.1", deviates, "5.10 fails with ENOTSUPP (524), an errno of the kernel's own that no program knows; mended between 5.10 and 6.1")],
+    commit = ["869420a8be19"],
+    changed = [("", "5.18", deviates, "it failed with ENOTSUPP (524), an errno of the kernel's own that no program knows, until commit 869420a8be19")],
 )]
 fn not_on_unix_sockets(t: &mut Trial) -> Result {
     let (socket, _peer) = UnixStream::pair()?;

@@ -56,7 +56,7 @@ fn the_rest_is_lost(t: &mut Trial) -> Result {
 
 /// With `MSG_TRUNC` recv returns the true length of a datagram that did not fit; with `MSG_PEEK`
 /// too, it can still be received.
-#[case(man = ["recv(2), MSG_TRUNC", "udp(7)"], since = "2.6.0", strength = Documented)]
+#[case(man = ["recv(2), MSG_TRUNC", "udp(7)"], since = "2.6.8", strength = Documented)]
 fn trunc_tells_the_length(t: &mut Trial) -> Result {
     let (sender, receiver) = pair()?;
     sender.send(b"abcdefgh")?;

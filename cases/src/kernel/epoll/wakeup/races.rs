@@ -114,7 +114,8 @@ fn a_timeout_loses_no_event(t: &mut Trial) -> Result {
     man = ["epoll_wait(2)", "epoll(7), Level-triggered and edge-triggered"],
     kernel = ["ep_events_available", "tools/testing/selftests: epoll65"],
     strength = Documented,
-    changed = [("", "7.3", deviates, "an instance whose ready list another thread holds in its hands may look empty to a wait that does not wait; mended by a sequence count, between 6.12 and 7.3")]
+    commit = ["0c4aefe3c2d0"],
+    changed = [("", "7.2", deviates, "an instance whose ready list another thread holds in its hands may look empty to a wait that does not wait, until commit 0c4aefe3c2d0 gave it a sequence count")]
 )]
 fn a_wait_without_time_misses_nothing(t: &mut Trial) -> Result {
     let counter = counter()?;
