@@ -93,7 +93,7 @@ impl Plan<'_> {
             return cannot(format!("cannot make {}: {error}", folder.display()));
         }
         let (cases, cancel) = (self.cases, self.cancel);
-        let prefix = match start {
+        let gvisor = match start {
             Start::Cannot(reason) => return cannot(reason),
             Start::Boot(image, machine) => {
                 let arguments = [self.arguments, self.emulated].concat();
@@ -111,11 +111,11 @@ impl Plan<'_> {
                 };
                 return column::judge(&task, watcher);
             }
-            Start::Gvisor(runsc, platform) => local::gvisor(&runsc, platform, &folder),
-            Start::Here => Vec::new(),
+            Start::Gvisor(runsc, platform) => Some((runsc, platform)),
+            Start::Here => None,
         };
         let arguments = self.arguments;
-        let task = local::Task { name, platform, prefix, folder, cases, arguments, cancel };
+        let task = local::Task { name, platform, gvisor, folder, cases, arguments, cancel };
         local::judge(&task, watcher)
     }
 }
