@@ -380,16 +380,15 @@ fn init(order: &Order, folder: &Path, writers: Writers) -> i32 {
     });
     let Ok(trial) = forked else { return 1 };
     drop(ends);
-    if tracer.as_mut().is_some_and(|tracer| tracer.attach(trial).is_err()) {
-        return 1;
-    }
-    drop(open);
     let raw = match &mut tracer {
-        Some(tracer) => tracer.follow(trial),
-        None => reap_until(trial),
+        Some(tracer) => tracer.follow(trial, || drop(open)),
+        None => {
+            drop(open);
+            reap_until(trial)
+        }
     };
     let told = raw.ok().map(|raw| status.write_all(&raw.to_ne_bytes()));
-    i32::from(!told.is_some_and(|told| told.is_ok()))
+    i32::from(told.is_none_or(|told| told.is_err()))
 }
 
 /// Reaps children until this one has ended; returns its status as wait(2) encodes it.

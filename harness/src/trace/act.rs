@@ -82,7 +82,7 @@ impl Act<'_> {
 
     /// An argument that is an `int`.
     pub fn int(&self, place: usize) -> i32 {
-        self.argument(place) as u32 as i32
+        int(self.argument(place))
     }
 
     /// Changes an argument, before the call.
@@ -219,6 +219,12 @@ impl Act<'_> {
         *count += 1;
         *count
     }
+}
+
+/// A register that holds an `int`: of its upper half nothing is said.
+pub(super) fn int(register: u64) -> i32 {
+    let [a, b, c, d, ..] = register.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
 }
 
 /// Reads memory of a stopped thread; nothing if it is not all there.

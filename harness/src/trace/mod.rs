@@ -71,10 +71,9 @@ pub(crate) fn probe() -> std::io::Result<()> {
         i32::from(waited.and_then(|_| tracing.stop_calls()).is_err())
     })?;
     drop(ends);
-    let attached = tracer.attach(child);
-    drop(open);
-    let status = match attached {
-        Ok(()) => tracer.follow(child)?,
+    let followed = tracer.follow(child, || drop(open));
+    let status = match followed {
+        Ok(status) => status,
         Err(error) => {
             nix::sys::wait::waitpid(child, None)?;
             return Err(error.into());

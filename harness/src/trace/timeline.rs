@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::act::read;
+use super::act::{int, read};
 use super::names;
 use crate::watch::Task;
 
@@ -182,7 +182,7 @@ fn shown(thread: Pid, number: i64, arguments: [u64; 6], result: Option<i64>) -> 
 
 fn argument(thread: Pid, letter: char, value: u64, next: u64, result: Option<u64>) -> String {
     let shown = match letter {
-        'i' => return (value as u32 as i32).to_string(),
+        'i' => return int(value).to_string(),
         'o' => return format!("{value:#o}"),
         'C' => ["0", "ADD", "DEL", "MOD"]
             .get(usize::try_from(value).unwrap_or(0))

@@ -60,13 +60,11 @@ impl Tracer {
         })
     }
 
-    /// Traces the trial, which waits, from here on.
-    pub(crate) fn attach(&mut self, trial: Pid) -> nix::Result<()> {
-        trace::attach(trial)
-    }
-
-    /// Lets everything run until the trial has ended; returns its status as wait(2) encodes it.
-    pub(crate) fn follow(&mut self, trial: Pid) -> nix::Result<i32> {
+    /// Traces the trial, which waits for that, and all that it starts, until it has ended. `ready` is
+    /// called when it may go on. Returns its status as wait(2) encodes it.
+    pub(crate) fn follow(&mut self, trial: Pid, ready: impl FnOnce()) -> nix::Result<i32> {
+        trace::attach(trial)?;
+        ready();
         loop {
             match trace::next() {
                 Ok((thread, Event::Ended(status))) => {
@@ -135,7 +133,7 @@ impl Tracer {
         let (mut notes, mut undo, mut wait) = (vec![0; self.mutants.len()], Vec::new(), false);
         let dry = self.tracing == Tracing::Ask;
         let mut then = Then::Nothing;
-        for at in 0..self.mutants.len() {
+        for (at, note) in notes.iter_mut().enumerate() {
             let mutant = self.mutants[at];
             if !mutant.calls.contains(&made.0) {
                 continue;
@@ -145,7 +143,7 @@ impl Tracer {
             let act = self.act(at, thread, registers, made, false, enter);
             registers = act.registers;
             then = act.then;
-            notes[at] = act.note;
+            *note = act.note;
             undo.extend(act.undo);
         }
         if !dry {
@@ -205,14 +203,13 @@ impl Tracer {
             return trace::resume(thread, 0);
         }
         let mut then = Then::Nothing;
-        for at in 0..self.mutants.len() {
+        for (at, note) in notes.iter().enumerate() {
             let mutant = self.mutants[at];
             let Some(leave) = mutant.leave.filter(|_| mutant.calls.contains(&made.0)) else {
                 continue;
             };
-            let note = notes[at];
             let act = self.act(at, thread, registers, made, true, |act| {
-                act.note = note;
+                act.note = *note;
                 leave(act);
             });
             registers = act.registers;
