@@ -9,7 +9,7 @@ use harness::target::{Address, SignalName};
 use crate::bench::BenchFormat;
 use crate::examples::{
     BENCH_EXAMPLES, CLAIMS_EXAMPLES, EXAMPLES, EXPLAIN_EXAMPLES, KERNELS_EXAMPLES, MATRIX_EXAMPLES,
-    SERVER_EXAMPLES, VM_EXAMPLES,
+    MUTANTS_EXAMPLES, SERVER_EXAMPLES, VM_EXAMPLES,
 };
 use crate::outputs::Output;
 
@@ -91,6 +91,9 @@ pub(crate) enum Command {
     /// Judge many kernels, and write one report
     #[command(visible_alias = "m", after_help = MATRIX_EXAMPLES)]
     Matrix(Box<Matrix>),
+    /// Try the cases on wrong kernels: who catches whom, and what can no case see
+    #[command(after_help = MUTANTS_EXAMPLES)]
+    Mutants(Mutants),
     /// Run a program in a kernel of your choice, as if it ran here
     #[command(after_help = VM_EXAMPLES)]
     Vm(Vm),
@@ -276,6 +279,41 @@ pub(crate) struct Matrix {
     /// Only what is unexpected and the last line; twice: nothing but errors
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) quiet: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mutants {
+    /// Mutants, by their ids or the first part of those (`epoll`); all if none is given
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Only these cases: ids, prefixes of ids or globs (repeatable)
+    #[arg(long, value_name = "ID-GLOB")]
+    pub(crate) case: Vec<String>,
+    /// List the mutants, and try nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Trials side by side [default: two a CPU]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) jobs: Option<u32>,
+    /// Write a page about it, as `docs/power.md`
+    #[arg(short, long, value_name = "FILE.md")]
+    pub(crate) output: Option<PathBuf>,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub(crate) progress: Progress,
+    /// Tell every case that does not end as without the mutant
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Only mutants that survive and the last line; twice: nothing but errors
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) quiet: u8,
+}
+
+impl Mutants {
+    /// Which cases.
+    pub(crate) fn cases(&self) -> Choice {
+        Choice { patterns: self.case.clone(), skip: Vec::new(), filter: Vec::new() }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod examples;
 mod execution;
 mod kernels;
 mod matrix;
+mod mutants;
 mod outputs;
 #[cfg(test)]
 mod pipelines;
@@ -89,6 +90,7 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
         Command::Diff { old, new } => show::diff(old, new.as_deref(), screen),
         Command::Report { results, output } => show::report(results, output, screen),
         Command::Matrix(arguments) => matrix::matrix(arguments, screen),
+        Command::Mutants(arguments) => mutants::mutants(arguments, screen),
         Command::Vm(arguments) => vm::vm(arguments),
         Command::Kernels(command) => kernels::kernels(command, screen),
         Command::Completions { shell } => {

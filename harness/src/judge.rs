@@ -190,6 +190,7 @@ mod tests {
             mend: mend.to_owned(),
             evidence: Evidence::default(),
             isolation: std::collections::BTreeSet::new(),
+            touched: Vec::new(),
             micros: 1,
         }
     }

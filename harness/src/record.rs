@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Strength};
 use crate::target::{Start, Target};
+use crate::trace::Span;
 
 /// The version of the result format.
 pub const SCHEMA: u32 = 1;
@@ -133,6 +134,9 @@ pub struct Evidence {
     /// What the trial wrote to stdout and stderr, at most 64 KiB.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub output: String,
+    /// The calls of a trial that was traced, in the order in which they ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<Span>,
     /// What the kernel logged meanwhile of a warning, an oops or a panic, where its log is watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kernel_log: Vec<String>,

@@ -198,8 +198,12 @@ impl<'a> Running<'a> {
     /// left. A failure of the suite is forgiven once an attempt succeeds; a deviation never is:
     /// both verdicts stand in the record, which stays unexpected. Nothing if it was cancelled.
     fn attempt(&self, Item { case, target }: Item) -> Option<Record> {
-        let terms =
-            Terms { timeout_scale: self.plan.timeout_scale, target, cancel: self.plan.cancel };
+        let terms = Terms {
+            timeout_scale: self.plan.timeout_scale,
+            target,
+            cancel: self.plan.cancel,
+            tracing: None,
+        };
         let name = target.map(|target| &*target.name);
         let mut tally = Tally::default();
         for number in 1..=self.plan.attempts.max(1) {

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{Evidence, Verdict};
 use crate::target::Target;
+use crate::trace::Tracing;
 
 pub use start::{StartError, Terms, Wardens};
 
@@ -65,6 +66,8 @@ impl Namespace {
 enum Request {
     /// To find out which namespaces the system grants; answered by their list.
     Probe,
+    /// To find out whether a trial can be traced; answered by why not.
+    ProbeTracer,
     /// To watch over a trial; answered by its [`Outcome`].
     Trial(Box<Order>),
 }
@@ -76,6 +79,7 @@ struct Order {
     limit: Duration,
     namespaces: BTreeSet<Namespace>,
     target: Option<Target>,
+    tracing: Option<Tracing>,
 }
 
 /// What is done in a trial.
@@ -100,6 +104,8 @@ pub struct Outcome {
     pub evidence: Evidence,
     /// The namespaces that the trial had.
     pub isolation: BTreeSet<Namespace>,
+    /// The mutants that changed a call of the trial, or would have.
+    pub touched: Vec<String>,
     /// From the start of the warden's work to its end.
     pub micros: u64,
 }
@@ -116,6 +122,11 @@ pub fn granted(namespace: Namespace) -> bool {
 /// has one thread, as a process that forks into namespaces must.
 pub fn probe() -> std::io::Result<BTreeSet<Namespace>> {
     start::probe()
+}
+
+/// Whether trials can be traced here; an error says why not.
+pub fn probe_tracer() -> std::io::Result<()> {
+    start::probe_tracer()
 }
 
 /// What [`ORDER`] is set to for a warden that [`entry`] starts, or for one that starts before

@@ -74,7 +74,7 @@ fn attempt(namespaces: &BTreeSet<Namespace>, child: &impl Fn() -> i32) -> std::i
     let (mut go_reader, mut ready_writer) = (Some(go_reader), Some(ready_writer));
     let raw_go = &go;
     let pid = process::fork_into(flags(namespaces), || {
-        close(raw_go);
+        process::close(raw_go);
         let ends = go_reader.take().zip(ready_writer.take());
         match ends.map(|(go, ready)| prepare(namespaces, go, ready)) {
             Some(Ok(())) => {
@@ -94,12 +94,6 @@ fn attempt(namespaces: &BTreeSet<Namespace>, child: &impl Fn() -> i32) -> std::i
         return Err(error);
     }
     Ok(pid)
-}
-
-/// The child's copy of the parent's end: with it open, the child would never see the parent go.
-fn close(end: &PipeWriter) {
-    use std::os::fd::AsRawFd;
-    drop(process::adopt(end.as_raw_fd()));
 }
 
 fn flags(namespaces: &BTreeSet<Namespace>) -> CloneFlags {

@@ -17,6 +17,7 @@ use super::{EARLY, EARLY_WANTED, IN_MAIN, Namespace, ORDER, Order, Outcome, Requ
 use crate::case::Case;
 use crate::catalogue::Tool;
 use crate::target::Target;
+use crate::trace::Tracing;
 
 /// What the warden gets on top of the trial's own time to explain a hang and to clean up.
 const GRACE: Duration = Duration::from_secs(20);
@@ -42,6 +43,8 @@ pub struct Terms<'a> {
     pub timeout_scale: f64,
     /// The server that the case is about, if it is about one.
     pub target: Option<&'a Target>,
+    /// What is wished of a tracer, if the trial is to have one.
+    pub tracing: Option<&'a Tracing>,
     /// A descriptor that becomes readable, and stays so, when the run is cancelled.
     pub cancel: Option<BorrowedFd<'a>>,
 }
@@ -95,6 +98,7 @@ impl Wardens {
             limit: limit.mul_f64(scale),
             namespaces: self.namespaces.clone(),
             target: terms.target.cloned(),
+            tracing: terms.tracing.cloned(),
         };
         // A warden that failed is not used again: dropping it ends it, and its trial.
         let outcome = warden.run(order, terms.cancel)?;
@@ -107,6 +111,13 @@ impl Wardens {
 pub(super) fn probe() -> std::io::Result<BTreeSet<Namespace>> {
     let answer: Result<BTreeSet<Namespace>, String> =
         Warden::start()?.ask(&Request::Probe, GRACE, None).map_err(std::io::Error::other)?;
+    answer.map_err(std::io::Error::other)
+}
+
+/// Asks a warden, which then ends.
+pub(super) fn probe_tracer() -> std::io::Result<()> {
+    let answer: Result<(), String> =
+        Warden::start()?.ask(&Request::ProbeTracer, GRACE, None).map_err(std::io::Error::other)?;
     answer.map_err(std::io::Error::other)
 }
 

@@ -22,6 +22,8 @@ use super::{Order, Outcome, Request, Work, autopsy, namespaces};
 use crate::catalogue;
 use crate::record::{Evidence, Verdict};
 use crate::sys::process;
+use crate::sys::trace::Event;
+use crate::trace::{Told, Tracer, Tracing};
 use crate::trial::{Message, Stop, Trial};
 
 /// What is kept of the trial's own output.
@@ -60,6 +62,9 @@ pub(super) fn serve() -> ! {
             Ok(Request::Probe) => {
                 serde_json::to_vec(&namespaces::best().map_err(|error| error.to_string()))
             }
+            Ok(Request::ProbeTracer) => {
+                serde_json::to_vec(&crate::trace::probe().map_err(|error| error.to_string()))
+            }
             Err(error) => serde_json::to_vec(&failed(&format!("unreadable order: {error}"))),
         };
         let mut line = answer.unwrap_or_default();
@@ -84,6 +89,7 @@ fn failed(reason: &str) -> Outcome {
         mend: String::new(),
         evidence: Evidence::default(),
         isolation: BTreeSet::new(),
+        touched: Vec::new(),
         micros: 0,
     }
 }
@@ -96,14 +102,29 @@ fn watch_over(order: &Order, folder: &Path) -> std::io::Result<Outcome> {
     let (report, report_writer) = std::io::pipe()?;
     let (output, output_writer) = std::io::pipe()?;
     let (status, status_writer) = std::io::pipe()?;
-    let writers = RefCell::new(Some((report_writer, output_writer, status_writer)));
+    let (traced, traced_writer) = std::io::pipe()?;
+    let writers = Writers {
+        report: report_writer,
+        output: output_writer,
+        status: status_writer,
+        traced: traced_writer,
+    };
+    let writers = RefCell::new(Some(writers));
     let init = namespaces::fork(&order.namespaces, || match writers.take() {
-        Some((report, output, status)) => init(order, folder, report, output, status),
+        Some(writers) => init(order, folder, writers),
         None => 1,
     })?;
     drop(writers);
 
-    let mut intake = Intake { report, output, status, reported: Vec::new(), printed: Vec::new() };
+    let mut intake = Intake {
+        report,
+        output,
+        status,
+        traced,
+        reported: Vec::new(),
+        printed: Vec::new(),
+        told: Vec::new(),
+    };
     let end = intake.until_ended(Instant::now() + order.limit);
     let hung = matches!(end, Ok(End::Deadline));
     let threads = if hung { autopsy::threads(&subjects(init)) } else { Vec::new() };
@@ -167,15 +188,25 @@ struct Intake {
     report: PipeReader,
     output: PipeReader,
     status: PipeReader,
+    traced: PipeReader,
     reported: Vec<u8>,
     printed: Vec<u8>,
+    told: Vec<u8>,
+}
+
+/// The ends of the pipes that the init and the trial write to.
+struct Writers {
+    report: PipeWriter,
+    output: PipeWriter,
+    status: PipeWriter,
+    traced: PipeWriter,
 }
 
 impl Intake {
     /// Takes in reports and output until the trial has ended or something ends it.
     fn until_ended(&mut self, deadline: Instant) -> std::io::Result<End> {
         let runner = process::borrow(0);
-        let (mut report_open, mut output_open) = (true, true);
+        let (mut report_open, mut output_open, mut traced_open) = (true, true, true);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -196,12 +227,16 @@ impl Intake {
                     if output_open { self.output.as_fd() } else { nothing },
                     PollFlags::POLLIN,
                 ),
+                PollFd::new(
+                    if traced_open { self.traced.as_fd() } else { nothing },
+                    PollFlags::POLLIN,
+                ),
             ];
             match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            let [status, runner, report, output] = fds.map(|fd| fd.any().unwrap_or(false));
+            let [status, runner, report, output, traced] = fds.map(|fd| fd.any().unwrap_or(false));
             if runner {
                 return Ok(End::Orphaned);
             }
@@ -210,6 +245,9 @@ impl Intake {
             }
             if output && output_open {
                 output_open = take_in(&mut self.output, &mut self.printed, OUTPUT)? > 0;
+            }
+            if traced && traced_open {
+                traced_open = take_in(&mut self.traced, &mut self.told, REPORT)? > 0;
             }
             if status {
                 return Ok(End::Ended(self.read_status()));
@@ -230,12 +268,13 @@ impl Intake {
     /// Takes in what is left in the pipes after everything that could write to them has ended,
     /// without waiting for a writer that escaped.
     fn drain(&mut self) {
-        for pipe in [&self.report, &self.output] {
+        for pipe in [&self.report, &self.output, &self.traced] {
             let _ = fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
         }
         while take_in(&mut self.report, &mut self.reported, REPORT).is_ok_and(|length| length > 0) {
         }
         while take_in(&mut self.output, &mut self.printed, OUTPUT).is_ok_and(|length| length > 0) {}
+        while take_in(&mut self.traced, &mut self.told, REPORT).is_ok_and(|length| length > 0) {}
     }
 }
 
@@ -274,6 +313,14 @@ fn end_everything(init: Pid) {
 fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
     let mut outcome = failed("");
     outcome.evidence.output = printable(&String::from_utf8_lossy(&intake.printed));
+    for line in intake.told.split(|byte| *byte == b'\n') {
+        match serde_json::from_slice(line) {
+            Ok(Told::Span(span)) => outcome.evidence.timeline.push(span),
+            Ok(Told::Touched(mutant)) => outcome.touched.push(mutant),
+            // The last line may be cut off.
+            Err(_) => {}
+        }
+    }
     let mut ended = None;
     let mut garbage = None;
     for line in intake.reported.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -313,41 +360,63 @@ fn printable(text: &str) -> String {
 }
 
 /// Pid 1 of the trial's namespaces, where it has them: starts the trial, reaps what it leaves,
-/// tells how it ended.
-fn init(
-    order: &Order,
-    folder: &Path,
-    report: PipeWriter,
-    output: PipeWriter,
-    mut status: PipeWriter,
-) -> i32 {
+/// tells how it ended. If the trial is to be traced, it is the tracer.
+fn init(order: &Order, folder: &Path, writers: Writers) -> i32 {
+    let Writers { report, output, mut status, traced } = writers;
     let me = nix::unistd::getpid();
     if process::die_with_parent().is_err() {
         return 1;
     }
-    let Ok(trial) = process::fork(|| trial(order, folder, me, report, output)) else {
-        return 1;
+    let Ok((gate, open)) = std::io::pipe() else { return 1 };
+    let tracer = order.tracing.as_ref().map(|tracing| Tracer::new(tracing, traced));
+    let Ok(mut tracer) = tracer.transpose() else { return 1 };
+    let mut ends = Some((report, output, gate));
+    let forked = process::fork(|| match ends.take() {
+        Some((report, output, gate)) => {
+            process::close(&open);
+            trial(order, folder, me, report, output, gate)
+        }
+        None => 1,
+    });
+    let Ok(trial) = forked else { return 1 };
+    drop(ends);
+    let raw = match &mut tracer {
+        Some(tracer) => tracer.follow(trial, || drop(open)),
+        None => {
+            drop(open);
+            reap_until(trial)
+        }
     };
-    // The parent's copies of the pipes were moved into the closure and closed with it.
+    let told = raw.ok().map(|raw| status.write_all(&raw.to_ne_bytes()));
+    i32::from(told.is_none_or(|told| told.is_err()))
+}
+
+/// Reaps children until this one has ended; returns its status as wait(2) encodes it.
+fn reap_until(trial: Pid) -> nix::Result<i32> {
     loop {
-        match nix::sys::wait::waitpid(None::<Pid>, None) {
-            Ok(ended) if ended.pid() == Some(trial) => {
-                let raw = match ended {
-                    WaitStatus::Exited(_, code) => (code & 0xff) << 8,
-                    WaitStatus::Signaled(_, signal, _) => signal as i32,
-                    _ => continue,
-                };
-                return i32::from(status.write_all(&raw.to_ne_bytes()).is_err());
-            }
+        match crate::sys::trace::next() {
+            Ok((thread, Event::Ended(status))) if thread == trial => return Ok(status),
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return 1,
+            Err(error) => return Err(error),
         }
     }
 }
 
-/// The trial itself.
-fn trial(order: &Order, folder: &Path, parent: Pid, report: PipeWriter, output: PipeWriter) -> i32 {
-    match prepare_trial(parent, report, output) {
+/// The trial itself, which waits until `gate` is at its end.
+fn trial(
+    order: &Order,
+    folder: &Path,
+    parent: Pid,
+    report: PipeWriter,
+    output: PipeWriter,
+    mut gate: PipeReader,
+) -> i32 {
+    let waited = gate.read(&mut [0]);
+    drop(gate);
+    let prepared = waited.and_then(|_| prepare_trial(parent, report, output));
+    match prepared.and_then(|report| {
+        order.tracing.as_ref().map_or(Ok(()), Tracing::stop_calls).map(|()| report)
+    }) {
         Ok(report) => {
             let mut trial =
                 Trial::new(report, order.limit, order.target.clone(), folder.to_owned());

@@ -29,4 +29,5 @@ pub mod signalfd;
 pub mod socket;
 pub mod steer;
 pub mod timed;
+pub(crate) mod trace;
 pub mod uring;

@@ -56,6 +56,12 @@ pub fn adopt(number: RawFd) -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Closes a forked child's copy of the parent's end of a pipe: with it open, the child would never see
+/// the parent go.
+pub(crate) fn close(end: &std::io::PipeWriter) {
+    drop(adopt(end.as_raw_fd()));
+}
+
 /// A descriptor by its number, open or not: for cases that use one after its end on purpose.
 pub fn borrow(number: RawFd) -> BorrowedFd<'static> {
     // SAFETY: the kernel answers EBADF for a number that is not open; nothing is owned here. The

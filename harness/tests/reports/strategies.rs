@@ -8,6 +8,7 @@ use harness::record::{
     Check, Evidence, Judged, Measure, Record, Run, SCHEMA, Statistic, System, Thread, Verdict,
 };
 use harness::report::Results;
+use harness::trace::Span;
 use proptest::prelude::*;
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -51,6 +52,19 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         tid: 1,
         ..Thread::default()
     });
+    let span =
+        (text(), text(), any::<u32>(), any::<bool>()).prop_map(|(call, result, micros, slept)| {
+            Span {
+                process: 2,
+                thread: 2,
+                name: "main".to_owned(),
+                call,
+                result,
+                start: 0,
+                micros: micros.into(),
+                slept,
+            }
+        });
     (
         prop::collection::vec(check(), 0..3),
         prop::collection::vec(measure, 0..2),
@@ -58,11 +72,23 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         prop::collection::vec(thread, 0..2),
         prop::option::of(text()),
         text(),
+        prop::collection::vec(span, 0..2),
         prop::collection::vec(text(), 0..2),
     )
-        .prop_map(|(checks, measures, statistics, threads, settled, output, kernel_log)| {
-            Evidence { checks, measures, statistics, settled, threads, output, kernel_log }
-        })
+        .prop_map(
+            |(checks, measures, statistics, threads, settled, output, timeline, kernel_log)| {
+                Evidence {
+                    checks,
+                    measures,
+                    statistics,
+                    settled,
+                    threads,
+                    output,
+                    timeline,
+                    kernel_log,
+                }
+            },
+        )
 }
 
 prop_compose! {

@@ -1,0 +1,119 @@
+//! Wrong kernels: system calls of a trial rewritten on their way to the kernel, each against one
+//! promise. A case that is worth something fails under one of them.
+
+mod epoll;
+mod older;
+
+use crate::power::Fate;
+use crate::trace::Act;
+
+/// A kernel that breaks one promise.
+#[derive(Debug)]
+pub struct Mutant {
+    /// `area.what`, where the area is one of the catalogue.
+    pub id: &'static str,
+    /// What is wrong with it, as a sentence.
+    pub breaks: &'static str,
+    /// Where the promise stands.
+    pub source: &'static str,
+    /// The calls that it changes (`libc::SYS_…`).
+    pub calls: &'static [i64],
+    /// What it does to a call that is about to begin.
+    pub enter: Option<fn(&mut Act)>,
+    /// What it does to one that has ended.
+    pub leave: Option<fn(&mut Act)>,
+    /// Why no case can fail under it; `""` if one must.
+    pub survives: &'static str,
+    /// Whether it is not wrong but old: it lacks something, and says so.
+    pub is_old: bool,
+}
+
+impl Mutant {
+    /// What the promise is about: the first part of the id.
+    pub fn area(&self) -> &'static str {
+        self.id.split_once('.').map_or(self.id, |(area, _)| area)
+    }
+
+    /// How a case must end under it that finds it out.
+    pub fn wanted(&self) -> Fate {
+        if self.is_old { Fate::Excused } else { Fate::Caught }
+    }
+}
+
+/// A mutant that changes calls before they begin.
+const fn before(
+    id: &'static str,
+    breaks: &'static str,
+    source: &'static str,
+    calls: &'static [i64],
+    enter: fn(&mut Act),
+) -> Mutant {
+    Mutant {
+        id,
+        breaks,
+        source,
+        calls,
+        enter: Some(enter),
+        leave: None,
+        survives: "",
+        is_old: false,
+    }
+}
+
+/// A mutant that changes what has come of calls.
+const fn after(
+    id: &'static str,
+    breaks: &'static str,
+    source: &'static str,
+    calls: &'static [i64],
+    leave: fn(&mut Act),
+) -> Mutant {
+    Mutant {
+        id,
+        breaks,
+        source,
+        calls,
+        enter: None,
+        leave: Some(leave),
+        survives: "",
+        is_old: false,
+    }
+}
+
+/// A kernel that is not wrong but older: it refuses what it does not know.
+const fn old(
+    id: &'static str,
+    breaks: &'static str,
+    source: &'static str,
+    calls: &'static [i64],
+    enter: fn(&mut Act),
+) -> Mutant {
+    Mutant { is_old: true, ..before(id, breaks, source, calls, enter) }
+}
+
+/// All mutants.
+pub fn all() -> impl Iterator<Item = &'static Mutant> {
+    [epoll::MUTANTS, older::MUTANTS].into_iter().flatten()
+}
+
+/// The mutant with this id.
+pub fn find(id: &str) -> Option<&'static Mutant> {
+    all().find(|mutant| mutant.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutant_has_an_id_of_its_own_a_sentence_and_something_to_do() {
+        let mut ids: Vec<_> = all().map(|mutant| mutant.id).collect();
+        ids.sort_unstable();
+        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
+        for mutant in all() {
+            assert!(mutant.breaks.ends_with('.') && mutant.id.contains('.'), "{}", mutant.id);
+            assert!(mutant.enter.is_some() || mutant.leave.is_some(), "{}", mutant.id);
+            assert!(!mutant.calls.is_empty() && !mutant.source.is_empty(), "{}", mutant.id);
+        }
+    }
+}

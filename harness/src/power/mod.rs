@@ -1,0 +1,248 @@
+//! Who catches whom: cases, tried on the wrong kernels of [`crate::mutant`].
+//!
+//! First every case is tried twice, plainly and under a tracer that changes nothing and notes which
+//! mutants would change one of its calls. Then each mutant is tried on the cases that it would touch.
+
+pub mod page;
+
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::sync::{Mutex, PoisonError};
+
+use crate::case::Case;
+use crate::isolate::{StartError, Terms, Wardens};
+use crate::mutant::Mutant;
+use crate::record::Verdict;
+use crate::trace::Tracing;
+
+/// Trials on mutants get a part of their time: most of those that fail do so by waiting for
+/// what never comes.
+const HASTE: f64 = 0.2;
+
+/// What is to be tried, and how.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// The cases.
+    pub cases: &'a [&'static Case],
+    /// The mutants.
+    pub mutants: &'a [&'static Mutant],
+    /// How many trials may run side by side.
+    pub jobs: usize,
+    /// What the trials run under.
+    pub wardens: &'a Wardens,
+    /// Becomes readable, and stays so, when the user wants to end.
+    pub cancel: Option<BorrowedFd<'a>>,
+}
+
+/// Is told how it goes on, from several threads at once.
+pub trait Watcher: Sync {
+    /// So many trials will be made, of what the word says.
+    fn phase(&self, what: &str, trials: usize);
+    /// One of them is through.
+    fn done(&self);
+}
+
+/// A case, as it ends without any mutant.
+#[derive(Debug)]
+pub struct Known {
+    /// The case.
+    pub case: &'static Case,
+    /// How it ended plainly.
+    pub plain: Verdict,
+    /// How it ended under the tracer.
+    pub traced: Verdict,
+    /// Why, if that is another verdict.
+    pub reason: String,
+    /// The mutants that would have changed a call.
+    pub touched: Vec<String>,
+}
+
+/// A case on a mutant.
+#[derive(Debug)]
+pub struct Cell {
+    /// The mutant.
+    pub mutant: &'static Mutant,
+    /// The case.
+    pub case: &'static Case,
+    /// What came of it.
+    pub fate: Fate,
+    /// Why, in the words of the trial.
+    pub reason: String,
+}
+
+/// What came of a mutant at a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// A check of the case failed (or, of a belief that does not hold, holds): the mutant is found out.
+    Caught,
+    /// The trial hung or broke: something is wrong, but no check says what.
+    Stumbled,
+    /// The case took it for a kernel that lacks the behaviour, or does not show it.
+    Excused,
+    /// The case ended as without the mutant.
+    Survived,
+}
+
+/// What came of all.
+#[derive(Debug, Default)]
+pub struct Power {
+    /// The cases, without mutants.
+    pub known: Vec<Known>,
+    /// The cases on the mutants that touch them.
+    pub cells: Vec<Cell>,
+}
+
+/// Runs the plan.
+pub fn run(plan: &Plan, watcher: &dyn Watcher) -> Result<Power, StartError> {
+    watcher.phase("cases without a mutant", plan.cases.len());
+    let known = each(
+        plan,
+        plan.cases.to_vec(),
+        |case| case.alone,
+        |case| {
+            let plain = plan.trial(case, None, 1.0)?;
+            let traced = plan.trial(case, Some(&Tracing::Ask), 1.0)?;
+            watcher.done();
+            let (reason, touched) = (traced.reason, traced.touched);
+            Ok(Known { case, plain: plain.verdict, traced: traced.verdict, reason, touched })
+        },
+    )?;
+    let usable = known.iter().filter(|known| known.plain == known.traced);
+    let pairs: Vec<_> = usable
+        .flat_map(|known| {
+            let touches = |mutant: &&&Mutant| known.touched.iter().any(|id| id == mutant.id);
+            plan.mutants
+                .iter()
+                .filter(touches)
+                .map(move |mutant| (*mutant, known.case, known.plain))
+        })
+        .collect();
+    watcher.phase("cases on mutants", pairs.len());
+    let cells = each(
+        plan,
+        pairs,
+        |(_, case, _)| case.alone,
+        |(mutant, case, plain)| {
+            let tracing = Tracing::Mutate(mutant.id.to_owned());
+            let outcome = plan.trial(case, Some(&tracing), HASTE)?;
+            watcher.done();
+            let fate = fate(plain, outcome.verdict);
+            Ok(Cell { mutant, case, fate, reason: outcome.reason })
+        },
+    )?;
+    Ok(Power { known, cells })
+}
+
+fn fate(plain: Verdict, now: Verdict) -> Fate {
+    match now {
+        now if now == plain => Fate::Survived,
+        Verdict::Conforms | Verdict::Deviates => Fate::Caught,
+        Verdict::Error => Fate::Stumbled,
+        _ => Fate::Excused,
+    }
+}
+
+impl Plan<'_> {
+    fn trial(
+        &self,
+        case: &Case,
+        tracing: Option<&Tracing>,
+        timeout_scale: f64,
+    ) -> Result<crate::isolate::Outcome, StartError> {
+        let terms = Terms { tracing, timeout_scale, cancel: self.cancel, ..Terms::default() };
+        self.wardens.run(case, terms)
+    }
+}
+
+/// Does something with each item, several at a time, and then with those that must be alone. The
+/// results are in the order of the items.
+fn each<T: Copy + Send, R: Send>(
+    plan: &Plan,
+    items: Vec<T>,
+    alone: impl Fn(&T) -> bool,
+    work: impl Fn(T) -> Result<R, StartError> + Sync,
+) -> Result<Vec<R>, StartError> {
+    let numbered = items.into_iter().enumerate();
+    let (alone, together): (Vec<_>, Vec<_>) = numbered.partition(|(_, item)| alone(item));
+    let mut results: Vec<(usize, R)> = Vec::new();
+    for (items, jobs) in [(together, plan.jobs.max(1)), (alone, 1)] {
+        let queue = Mutex::new(VecDeque::from(items));
+        let done = Mutex::new(Ok(Vec::new()));
+        let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| {
+                    while lock().is_ok() {
+                        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                        let Some((number, item)) = next else { return };
+                        let result = work(item);
+                        let mut done = lock();
+                        match (result, &mut *done) {
+                            (Ok(result), Ok(all)) => all.push((number, result)),
+                            (Err(error), Ok(_)) => *done = Err(error),
+                            (_, Err(_)) => {}
+                        }
+                    }
+                });
+            }
+        });
+        results.extend(done.into_inner().unwrap_or_else(PoisonError::into_inner)?);
+    }
+    results.sort_by_key(|(number, _)| *number);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+/// Cases of which something is known beforehand, by a glob of ids, and why.
+pub type Reasons = [(&'static str, &'static str)];
+
+/// The reason that stands there for a case.
+pub fn reason_for(reasons: &Reasons, case: &Case) -> Option<&'static str> {
+    let matches = |glob: &str| crate::filter::Pattern::new(glob).is_ok_and(|p| p.matches(case.id));
+    reasons.iter().find(|(glob, _)| matches(glob)).map(|(_, reason)| *reason)
+}
+
+impl Power {
+    /// What came of a mutant.
+    pub fn of<'a>(&'a self, mutant: &'a Mutant) -> impl Iterator<Item = &'a Cell> {
+        self.cells.iter().filter(|cell| cell.mutant.id == mutant.id)
+    }
+
+    /// Whether a mutant is found out by a case: one that is an older kernel, by a case that takes it
+    /// for that.
+    pub fn is_caught(&self, mutant: &Mutant) -> bool {
+        self.of(mutant).any(|cell| cell.fate == mutant.wanted())
+    }
+
+    /// The cases that no mutant fails, though they can be traced.
+    pub fn unproven(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter().filter(|known| {
+            let caught = |cell: &&Cell| cell.case.id == known.case.id && cell.fate == Fate::Caught;
+            known.plain == known.traced && !self.cells.iter().any(|cell| caught(&cell))
+        })
+    }
+
+    /// The cases that end otherwise under a tracer.
+    pub fn untraceable(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter().filter(|known| known.plain != known.traced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(Verdict::Conforms, Verdict::Deviates, Fate::Caught)]
+    #[case(Verdict::Deviates, Verdict::Conforms, Fate::Caught)]
+    #[case(Verdict::Conforms, Verdict::Conforms, Fate::Survived)]
+    #[case(Verdict::Conforms, Verdict::Error, Fate::Stumbled)]
+    #[case(Verdict::Conforms, Verdict::Unsupported, Fate::Excused)]
+    #[case(Verdict::Unsupported, Verdict::Unsupported, Fate::Survived)]
+    fn a_mutant_is_caught_by_a_check_alone(
+        #[case] plain: Verdict,
+        #[case] now: Verdict,
+        #[case] expected: Fate,
+    ) {
+        assert_eq!(fate(plain, now), expected);
+    }
+}

@@ -1,0 +1,130 @@
+//! `docs/power.md`: who catches whom, as a page.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Cell, Fate, Known, Power, Reasons, reason_for};
+use crate::mutant::Mutant;
+
+/// What is known beforehand: of cases that no mutant can fail, and of those that cannot be traced.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// Cases that no mutant can fail.
+    pub unproven: &'static Reasons,
+    /// Cases that end otherwise under a tracer.
+    pub untraceable: &'static Reasons,
+}
+
+/// The page.
+pub fn page(power: &Power, mutants: &[&'static Mutant], named: Named) -> String {
+    let mut text = String::from(
+        "# Power: every check has been seen to fail\n\n\
+         Written by `ioconform mutants -o docs/power.md`. A mutant is a wrong kernel: system calls of a \
+         trial are rewritten on their way (`harness/src/mutant`). It is *caught* by a case whose check \
+         fails under it. A case that *stumbles* hangs or breaks instead; one that *excuses* takes the \
+         mutant for a kernel that lacks the behaviour, which is what an older kernel must come to.\n",
+    );
+    let caught = mutants.iter().filter(|mutant| power.is_caught(mutant)).count();
+    let proven = power.known.len() - power.unproven().count() - power.untraceable().count();
+    let _ = write!(
+        text,
+        "\n{} mutants, of which {caught} are caught; {} cases, of which {proven} have been seen to fail; \
+         {} trials on mutants.\n",
+        mutants.len(),
+        power.known.len(),
+        power.cells.len()
+    );
+    text += "\n## Mutants\n\n| mutant | what is wrong with it | the promise | caught by | stumbles | excused |\n|---|---|---|---|---|---|\n";
+    for mutant in mutants {
+        let count = |fate| power.of(mutant).filter(|cell| cell.fate == fate).count();
+        let by: Vec<_> = power.of(mutant).filter(|cell| cell.fate == mutant.wanted()).collect();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} |",
+            mutant.id,
+            mutant.breaks,
+            mutant.source,
+            few(&by),
+            count(Fate::Stumbled),
+            count(Fate::Excused)
+        );
+    }
+    survivors(&mut text, power, mutants);
+    listed(&mut text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| {
+        String::new()
+    });
+    let why = |known: &Known| format!(" ({}, not {}: {})", known.traced, known.plain, known.reason);
+    listed(&mut text, "Cases that cannot be traced", power.untraceable(), named.untraceable, why);
+    by_catch(&mut text, power);
+    text
+}
+
+fn few(cells: &[&Cell]) -> String {
+    let shown: Vec<_> = cells.iter().take(3).map(|cell| cell.case.id).collect();
+    match cells.len() {
+        0 => "nobody".to_owned(),
+        count if count <= 3 => shown.join(", "),
+        count => format!("{} and {} more", shown.join(", "), count - 3),
+    }
+}
+
+fn survivors(text: &mut String, power: &Power, mutants: &[&'static Mutant]) {
+    *text += "\n## Mutants that nobody catches\n\n";
+    let mut none = true;
+    for mutant in mutants.iter().filter(|mutant| !power.is_caught(mutant)) {
+        none = false;
+        let why =
+            if mutant.survives.is_empty() { "**no reason is known**" } else { mutant.survives };
+        let _ = writeln!(text, "- {}: {why}", mutant.id);
+    }
+    if none {
+        *text += "None.\n";
+    }
+}
+
+/// Cases with what is known of them; those of one reason together.
+fn listed<'a>(
+    text: &mut String,
+    title: &str,
+    cases: impl Iterator<Item = &'a Known>,
+    reasons: &Reasons,
+    more: impl Fn(&Known) -> String,
+) {
+    let _ = write!(text, "\n## {title}\n\n");
+    let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for known in cases {
+        let reason = reason_for(reasons, known.case);
+        let id = format!(
+            "{}{}",
+            known.case.id,
+            if reason.is_none() { more(known) } else { String::new() }
+        );
+        groups.entry(reason.unwrap_or("**no reason is known**")).or_default().push(id);
+    }
+    if groups.is_empty() {
+        *text += "None.\n";
+    }
+    for (reason, ids) in groups {
+        let _ = writeln!(text, "- {reason}: {}", ids.join(", "));
+    }
+}
+
+/// Cases of one area that fail under mutants of another.
+fn by_catch(text: &mut String, power: &Power) {
+    *text += "\n## Cases that fail under a mutant of another area\n\n\
+              A case needs more of a kernel than what it is about: its sockets, its threads, its clocks. \
+              Many of these are right; one that is not is too sensitive.\n\n";
+    let mut pairs: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for cell in power.cells.iter().filter(|cell| cell.fate == Fate::Caught) {
+        if cell.case.area() != cell.mutant.area() {
+            *pairs.entry((cell.mutant.id, cell.case.area())).or_default() += 1;
+        }
+    }
+    let mut mutants: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for ((mutant, area), count) in pairs {
+        mutants.entry(mutant).or_default().push(format!("{area} {count}"));
+    }
+    for (mutant, areas) in mutants {
+        let _ = writeln!(text, "- {mutant}: {}", areas.join(", "));
+    }
+}

@@ -1,0 +1,96 @@
+//! Trials under a tracer: to rewrite their system calls ([`crate::mutant`]) or to write them down.
+//!
+//! The tracer is the trial's init: it is the parent of the trial, lives in the same pid namespace,
+//! and has to wait for processes anyway. A seccomp filter makes the calls of interest stop, and
+//! no others. A stop costs the thread one voluntary switch, which is taken off wherever switches are
+//! counted (see [`board`]).
+
+mod act;
+mod board;
+mod names;
+mod timeline;
+mod tracer;
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::mutant::{self, Mutant};
+use crate::sys::process;
+use crate::sys::trace::stop_at;
+
+pub use act::{Act, Kind, Memory};
+pub(crate) use board::stops;
+pub use timeline::Span;
+pub(crate) use tracer::Tracer;
+
+/// What is wished of a tracer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tracing {
+    /// That it rewrites calls as the mutant with this id does.
+    Mutate(String),
+    /// That it tells which mutants would change a call, and changes none.
+    Ask,
+    /// That it writes down every call.
+    Record,
+}
+
+impl Tracing {
+    /// The mutants concerned.
+    fn mutants(&self) -> Vec<&'static Mutant> {
+        match self {
+            Tracing::Mutate(id) => mutant::find(id).into_iter().collect(),
+            Tracing::Ask => mutant::all().collect(),
+            Tracing::Record => Vec::new(),
+        }
+    }
+
+    /// Makes the calls of this thread stop that are of interest, and of all that it starts.
+    pub(crate) fn stop_calls(&self) -> std::io::Result<()> {
+        if *self == Tracing::Record {
+            return stop_at(names::LEFT_OUT, true);
+        }
+        let calls: BTreeSet<i64> =
+            self.mutants().iter().flat_map(|mutant| mutant.calls).copied().collect();
+        stop_at(&calls.into_iter().collect::<Vec<_>>(), false)
+    }
+}
+
+/// Finds out whether a trial can be traced here, by tracing one that does nothing.
+pub(crate) fn probe() -> std::io::Result<()> {
+    let (gate, open) = std::io::pipe()?;
+    let (_, nowhere) = std::io::pipe()?;
+    let tracing = Tracing::Record;
+    let mut tracer = Tracer::new(&tracing, nowhere)?;
+    let mut ends = Some((gate, &open));
+    let child = process::fork(|| {
+        let Some((mut gate, open)) = ends.take() else { return 1 };
+        process::close(open);
+        let waited = gate.read(&mut [0]);
+        i32::from(waited.and_then(|_| tracing.stop_calls()).is_err())
+    })?;
+    drop(ends);
+    let followed = tracer.follow(child, || drop(open));
+    let status = match followed {
+        Ok(status) => status,
+        Err(error) => {
+            nix::sys::wait::waitpid(child, None)?;
+            return Err(error.into());
+        }
+    };
+    match status {
+        0 => Ok(()),
+        _ => Err(std::io::Error::other("seccomp(2) is refused")),
+    }
+}
+
+/// What a tracer tells, a line of JSON each.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Told {
+    /// A call that has ended, or in which the thread was at the end of the trial.
+    Span(Span),
+    /// The mutant with this id has changed a call, or would have.
+    Touched(String),
+}

@@ -1,0 +1,148 @@
+//! System calls by number: their names, and what their arguments are, a letter each.
+
+/// The name of a call, and the letters of its arguments:
+///
+/// - `i` an integer, `x` one in hexadecimal, `o` one in octal, `p` an address
+/// - `s` a path, `w` bytes whose number is the next argument, `r` bytes whose number is the result
+/// - `C` an operation of epoll_ctl, `e` an `epoll_event`, `E` as many as the result, `f` as many `pollfd` as the next argument
+/// - `t` a `timespec`
+pub(super) fn name(number: i64) -> Option<(&'static str, &'static str)> {
+    CALLS.iter().find(|(known, ..)| *known == number).map(|(_, name, letters)| (*name, *letters))
+}
+
+macro_rules! calls {
+    ($($name:ident $letters:literal as $number:ident,)+) => {
+        &[$((libc::$number, stringify!($name), $letters),)+]
+    };
+}
+
+const CALLS: &[(i64, &str, &str)] = calls! {
+    accept "ipp" as SYS_accept,
+    accept4 "ippx" as SYS_accept4,
+    bind "ipi" as SYS_bind,
+    clock_nanosleep "iitp" as SYS_clock_nanosleep,
+    clone "xpppx" as SYS_clone,
+    clone3 "pi" as SYS_clone3,
+    close "i" as SYS_close,
+    close_range "iix" as SYS_close_range,
+    connect "ipi" as SYS_connect,
+    dup "i" as SYS_dup,
+    dup3 "iix" as SYS_dup3,
+    epoll_create1 "x" as SYS_epoll_create1,
+    epoll_ctl "iCie" as SYS_epoll_ctl,
+    epoll_pwait "iEiip" as SYS_epoll_pwait,
+    epoll_pwait2 "iEitp" as SYS_epoll_pwait2,
+    eventfd2 "ix" as SYS_eventfd2,
+    execve "spp" as SYS_execve,
+    exit "i" as SYS_exit,
+    exit_group "i" as SYS_exit_group,
+    fcntl "iix" as SYS_fcntl,
+    flock "ii" as SYS_flock,
+    futex "pxxtpx" as SYS_futex,
+    getsockname "ipp" as SYS_getsockname,
+    getsockopt "iiipp" as SYS_getsockopt,
+    io_getevents "xiipt" as SYS_io_getevents,
+    io_setup "ip" as SYS_io_setup,
+    io_submit "xip" as SYS_io_submit,
+    io_uring_enter "iiixpi" as SYS_io_uring_enter,
+    io_uring_register "iipi" as SYS_io_uring_register,
+    io_uring_setup "ip" as SYS_io_uring_setup,
+    ioctl "ixp" as SYS_ioctl,
+    kill "ii" as SYS_kill,
+    listen "ii" as SYS_listen,
+    memfd_create "sx" as SYS_memfd_create,
+    openat "isxo" as SYS_openat,
+    pidfd_open "ix" as SYS_pidfd_open,
+    pidfd_send_signal "iipx" as SYS_pidfd_send_signal,
+    pipe2 "px" as SYS_pipe2,
+    ppoll "fitpi" as SYS_ppoll,
+    prctl "ixxxx" as SYS_prctl,
+    pread64 "irii" as SYS_pread64,
+    preadv2 "ipiiix" as SYS_preadv2,
+    prlimit64 "iipp" as SYS_prlimit64,
+    pselect6 "ippptp" as SYS_pselect6,
+    pwrite64 "iwii" as SYS_pwrite64,
+    pwritev2 "ipiiix" as SYS_pwritev2,
+    read "iri" as SYS_read,
+    readv "ipi" as SYS_readv,
+    recvfrom "irixpp" as SYS_recvfrom,
+    recvmmsg "ipixt" as SYS_recvmmsg,
+    recvmsg "ipx" as SYS_recvmsg,
+    restart_syscall "" as SYS_restart_syscall,
+    rt_sigaction "ippi" as SYS_rt_sigaction,
+    rt_sigreturn "" as SYS_rt_sigreturn,
+    rt_sigsuspend "pi" as SYS_rt_sigsuspend,
+    rt_sigtimedwait "pptp" as SYS_rt_sigtimedwait,
+    rt_tgsigqueueinfo "iiip" as SYS_rt_tgsigqueueinfo,
+    sched_setaffinity "iip" as SYS_sched_setaffinity,
+    sendfile "iipi" as SYS_sendfile,
+    sendmmsg "ipix" as SYS_sendmmsg,
+    sendmsg "ipx" as SYS_sendmsg,
+    sendto "iwixpi" as SYS_sendto,
+    setitimer "ipp" as SYS_setitimer,
+    setsockopt "iiipi" as SYS_setsockopt,
+    shutdown "ii" as SYS_shutdown,
+    signalfd4 "ipix" as SYS_signalfd4,
+    socket "ixi" as SYS_socket,
+    socketpair "ixip" as SYS_socketpair,
+    splice "ipipix" as SYS_splice,
+    tee "iiix" as SYS_tee,
+    tgkill "iii" as SYS_tgkill,
+    timer_create "ipp" as SYS_timer_create,
+    timer_settime "ixpp" as SYS_timer_settime,
+    timerfd_create "ix" as SYS_timerfd_create,
+    timerfd_settime "ixpp" as SYS_timerfd_settime,
+    vmsplice "ipix" as SYS_vmsplice,
+    wait4 "ipxp" as SYS_wait4,
+    waitid "iipxp" as SYS_waitid,
+    write "iwi" as SYS_write,
+    writev "ipi" as SYS_writev,
+    alarm "i" as SYS_alarm,
+    dup2 "ii" as SYS_dup2,
+    epoll_create "i" as SYS_epoll_create,
+    epoll_wait "iEii" as SYS_epoll_wait,
+    eventfd "i" as SYS_eventfd,
+    fork "" as SYS_fork,
+    open "sxo" as SYS_open,
+    pause "" as SYS_pause,
+    pipe "p" as SYS_pipe,
+    poll "fii" as SYS_poll,
+    select "ipppp" as SYS_select,
+    vfork "" as SYS_vfork,
+};
+
+/// Calls that say nothing of input and output: of memory, of threads as the C library keeps them,
+/// and those by which the suite waits.
+pub(super) const LEFT_OUT: &[i64] = &[
+    libc::SYS_brk,
+    libc::SYS_clock_gettime,
+    libc::SYS_getrandom,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_madvise,
+    libc::SYS_mmap,
+    libc::SYS_mprotect,
+    libc::SYS_mremap,
+    libc::SYS_munmap,
+    libc::SYS_rseq,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sched_yield,
+    libc::SYS_set_robust_list,
+    libc::SYS_set_tid_address,
+    libc::SYS_sigaltstack,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_has_a_number_of_its_own_and_letters_that_are_known() {
+        for (at, (number, name, letters)) in CALLS.iter().enumerate() {
+            assert!(CALLS[..at].iter().all(|(other, ..)| other != number), "{name}");
+            assert!(letters.chars().all(|letter| "ixopswreEftC".contains(letter)), "{name}");
+            assert!(letters.len() <= 6, "{name}");
+        }
+    }
+}
