@@ -53,13 +53,6 @@ impl Gathered {
         }
     }
 
-    /// Takes in what another part of the run has come to, which ran beside this one.
-    pub(crate) fn add(&mut self, other: Gathered) {
-        self.frame = self.frame.take().or(other.frame);
-        self.records.extend(other.records);
-        self.millis = self.millis.max(other.millis);
-    }
-
     /// The run, if it began at all.
     pub(crate) fn run(self, complete: bool) -> Option<Run> {
         let mut run = self.frame?;

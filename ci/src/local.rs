@@ -19,10 +19,6 @@ use crate::session::Lost;
 /// How long nothing at all may happen.
 const SILENCE: Duration = Duration::from_mins(2);
 
-/// How many sandboxes share gVisor's cases: it grants no namespaces, so that each tries one case at a
-/// time, and most of that time is spent on waiting for what never comes there.
-const SANDBOXES: usize = 4;
-
 /// What is to be done on such a system.
 #[derive(Debug)]
 pub struct Task<'a> {
@@ -30,8 +26,8 @@ pub struct Task<'a> {
     pub name: String,
     /// What is known of the system.
     pub platform: Platform,
-    /// gVisor's program and the platform that it is to use; else it is this system.
-    pub gvisor: Option<(PathBuf, &'static str)>,
+    /// What stands before the command: nothing, or gVisor's.
+    pub prefix: Vec<String>,
     /// A folder of its own.
     pub folder: PathBuf,
     /// The cases.
@@ -44,7 +40,7 @@ pub struct Task<'a> {
 
 /// The command by which gVisor runs another: with all of the host's files, which it can change only
 /// for itself, and no network but its own.
-fn sandbox(runsc: &Path, platform: &str, folder: &Path) -> Vec<String> {
+pub fn gvisor(runsc: &Path, platform: &str, folder: &Path) -> Vec<String> {
     let root = format!("--root={}", folder.join("root").display());
     let runsc = runsc.display().to_string();
     let options = [&*root, "--network=none", "--ignore-cgroups", "do", "--force-overlay"];
@@ -55,97 +51,61 @@ fn sandbox(runsc: &Path, platform: &str, folder: &Path) -> Vec<String> {
 /// Judges such a system. Whatever it does, there is a column.
 pub fn judge(task: &Task, watcher: &dyn Watcher) -> Column {
     watcher.booting(&task.name);
-    let count = if task.gvisor.is_some() { SANDBOXES.min(task.cases.len()).max(1) } else { 1 };
-    let places = (0..count).map(|number| Place {
-        task,
-        folder: task.folder.join(number.to_string()),
-        cases: task.cases.iter().copied().skip(number).step_by(count).collect(),
-    });
-    let (mut gathered, mut broken) = (Gathered::default(), None);
-    std::thread::scope(|scope| {
-        let running: Vec<_> =
-            places.map(|place| scope.spawn(move || place.judge(watcher))).collect();
-        for place in running {
-            let (part, end) = place.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            gathered.add(part);
-            broken = broken.take().or(end);
-        }
-    });
+    let mut gathered = Gathered::default();
+    let broken = run(task, &mut gathered, watcher).err().map(Broken::from);
     let run = gathered.run(broken.is_none());
     Column { name: task.name.clone(), platform: task.platform.clone(), broken, run }
 }
 
-/// Where a part of the cases is judged.
-struct Place<'a> {
-    task: &'a Task<'a>,
-    folder: PathBuf,
-    cases: Vec<&'static Case>,
+fn run(task: &Task, gathered: &mut Gathered, watcher: &dyn Watcher) -> Result<(), Lost> {
+    let broken = |how, reason: String| {
+        let console = console::tail(&console::read(&task.folder.join("console")));
+        Lost::Broken(Broken { how, reason, console })
+    };
+    let begin = Instant::now();
+    let mut process = start(task)
+        .map_err(|error| broken(Fault::Unbootable, format!("it cannot be started: {error}")))?;
+    let mut first = true;
+    let ended = follow(&mut process, task.cancel, |piece| {
+        if std::mem::take(&mut first) {
+            let millis = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+            watcher.booted(&task.name, millis);
+        }
+        gathered.take(piece, &task.name, watcher);
+    });
+    if !matches!(ended, Ended::Itself) {
+        let _ = process.kill();
+    }
+    let status = process.wait();
+    let missing = task.cases.iter().filter(|case| !gathered.records.contains_key(case.id)).count();
+    match (ended, status) {
+        (Ended::Cancelled, _) => Err(Lost::Cancelled),
+        (Ended::Silent, _) => {
+            Err(broken(Fault::Hang, format!("it hung: silent for {} s", SILENCE.as_secs())))
+        }
+        (Ended::Itself, Ok(status)) if missing > 0 => {
+            Err(broken(Fault::Silent, format!("it ended ({status}) and left {missing} cases")))
+        }
+        (Ended::Itself, _) => Ok(()),
+    }
 }
 
-impl Place<'_> {
-    fn judge(&self, watcher: &dyn Watcher) -> (Gathered, Option<Broken>) {
-        let mut gathered = Gathered::default();
-        let broken = self.run(&mut gathered, watcher).err().map(Broken::from);
-        (gathered, broken)
-    }
-
-    fn run(&self, gathered: &mut Gathered, watcher: &dyn Watcher) -> Result<(), Lost> {
-        let name = &self.task.name;
-        let broken = |how, reason: String| {
-            let console = console::tail(&console::read(&self.folder.join("console")));
-            Lost::Broken(Broken { how, reason, console })
-        };
-        let begin = Instant::now();
-        let mut process = self
-            .start()
-            .map_err(|error| broken(Fault::Unbootable, format!("it cannot be started: {error}")))?;
-        let mut first = true;
-        let ended = follow(&mut process, self.task.cancel, |piece| {
-            if std::mem::take(&mut first) {
-                let millis = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-                watcher.booted(name, millis);
-            }
-            gathered.take(piece, name, watcher);
-        });
-        if !matches!(ended, Ended::Itself) {
-            let _ = process.kill();
-        }
-        let status = process.wait();
-        let is_missing = |case: &&&Case| !gathered.records.contains_key(case.id);
-        let missing = self.cases.iter().filter(is_missing).count();
-        match (ended, status) {
-            (Ended::Cancelled, _) => Err(Lost::Cancelled),
-            (Ended::Silent, _) => {
-                Err(broken(Fault::Hang, format!("it hung: silent for {} s", SILENCE.as_secs())))
-            }
-            (Ended::Itself, Ok(status)) if missing > 0 => {
-                Err(broken(Fault::Silent, format!("it ended ({status}) and left {missing} cases")))
-            }
-            (Ended::Itself, _) => Ok(()),
-        }
-    }
-
-    fn start(&self) -> io::Result<Child> {
-        std::fs::create_dir_all(&self.folder)?;
-        let own = std::env::current_exe()?.display().to_string();
-        let mut words = match &self.task.gvisor {
-            Some((runsc, platform)) => sandbox(runsc, platform, &self.folder),
-            None => Vec::new(),
-        };
-        words.push(own);
-        let mut command = Command::new(&words[0]);
-        command
-            .args(&words[1..])
-            .arg("run")
-            .args(self.task.arguments)
-            .args(["--progress=none", "-qq", "--events=/dev/stdout"])
-            .args(self.cases.iter().map(|case| case.id))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(self.folder.join("console"))?);
-        harness::sys::process::bind_to_parent(&mut command);
-        command.spawn()
-    }
+fn start(task: &Task) -> io::Result<Child> {
+    let own = std::env::current_exe()?.display().to_string();
+    let mut words = task.prefix.clone();
+    words.push(own);
+    let mut command = Command::new(&words[0]);
+    command
+        .args(&words[1..])
+        .arg("run")
+        .args(task.arguments)
+        .args(["--progress=none", "-qq", "--events=/dev/stdout"])
+        .args(task.cases.iter().map(|case| case.id))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(task.folder.join("console"))?);
+    harness::sys::process::bind_to_parent(&mut command);
+    command.spawn()
 }
 
 enum Ended {

@@ -7,11 +7,16 @@ use std::sync::{Mutex, PoisonError};
 
 use harness::case::Case;
 use harness::matrix::{Broken, Column, Fault, Platform};
+use harness::report::merge;
 
 use crate::gather::Watcher;
 use crate::machine::Machine;
 use crate::session::Patience;
 use crate::{column, local};
+
+/// In how many places at a time a system is judged that hides the system calls of its threads: it is
+/// seldom at work, and mostly waited for, until all has been quiet for long enough.
+const PLACES: usize = 4;
 
 /// A system that is to be judged.
 #[derive(Debug, Clone)]
@@ -71,7 +76,7 @@ impl Plan<'_> {
                         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                         let Some((number, system)) = next else { return };
                         let folder = self.folder.join(number.to_string());
-                        let mut column = self.judge(system, folder, watcher);
+                        let mut column = self.judge(system, &folder, watcher);
                         done(&mut column);
                         columns.lock().unwrap_or_else(PoisonError::into_inner).push(column);
                     }
@@ -81,7 +86,36 @@ impl Plan<'_> {
         columns.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn judge(&self, system: &System, folder: PathBuf, watcher: &dyn Watcher) -> Column {
+    /// Judges a system, in several places if it lets itself be shared.
+    fn judge(&self, system: &System, folder: &Path, watcher: &dyn Watcher) -> Column {
+        let count = match system.start {
+            Start::Gvisor(..) | Start::Boot(_, Machine::Uml(_)) => PLACES.min(self.cases.len()),
+            _ => 1,
+        };
+        std::thread::scope(|scope| {
+            let places: Vec<_> = (0..count)
+                .map(|place| {
+                    let cases: Vec<_> =
+                        self.cases.iter().copied().skip(place).step_by(count).collect();
+                    let folder = folder.join(place.to_string());
+                    scope.spawn(move || self.judge_in_one(system, &cases, folder, watcher))
+                })
+                .collect();
+            let columns = places
+                .into_iter()
+                .map(|place| place.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            columns.reduce(together)
+        })
+        .unwrap_or_else(|| self.judge_in_one(system, &[], folder.to_owned(), watcher))
+    }
+
+    fn judge_in_one(
+        &self,
+        system: &System,
+        cases: &[&'static Case],
+        folder: PathBuf,
+        watcher: &dyn Watcher,
+    ) -> Column {
         let System { name, platform, start } = system.clone();
         let cannot = |reason: String| Column {
             name: name.clone(),
@@ -92,8 +126,8 @@ impl Plan<'_> {
         if let Err(error) = std::fs::create_dir_all(&folder) {
             return cannot(format!("cannot make {}: {error}", folder.display()));
         }
-        let (cases, cancel) = (self.cases, self.cancel);
-        let gvisor = match start {
+        let cancel = self.cancel;
+        let prefix = match start {
             Start::Cannot(reason) => return cannot(reason),
             Start::Boot(image, machine) => {
                 let arguments = [self.arguments, self.emulated].concat();
@@ -111,11 +145,45 @@ impl Plan<'_> {
                 };
                 return column::judge(&task, watcher);
             }
-            Start::Gvisor(runsc, platform) => Some((runsc, platform)),
-            Start::Here => None,
+            Start::Gvisor(runsc, platform) => local::gvisor(&runsc, platform, &folder),
+            Start::Here => Vec::new(),
         };
         let arguments = self.arguments;
-        let task = local::Task { name, platform, gvisor, folder, cases, arguments, cancel };
+        let task = local::Task { name, platform, prefix, folder, cases, arguments, cancel };
         local::judge(&task, watcher)
+    }
+}
+
+/// What two places of one system have come to.
+fn together(whole: Column, part: Column) -> Column {
+    let broken = whole.broken.or(part.broken);
+    let mut run = merge(whole.run.into_iter().chain(part.run).collect());
+    if let Some(run) = &mut run {
+        run.complete = broken.is_none();
+    }
+    let boots = whole.platform.boots + part.platform.boots;
+    Column { platform: Platform { boots, ..whole.platform }, broken, run, ..whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_broke_breaks_the_system_and_leaves_what_the_others_found() {
+        let column = |broken: Option<&str>| Column {
+            name: "gvisor".to_owned(),
+            platform: Platform { boots: 1, ..Platform::default() },
+            broken: broken.map(|reason| Broken {
+                how: Fault::Hang,
+                reason: reason.to_owned(),
+                console: Vec::new(),
+            }),
+            run: None,
+        };
+        let whole = together(column(None), column(Some("it hung")));
+        assert_eq!(whole.broken.unwrap().reason, "it hung");
+        assert_eq!(whole.platform.boots, 2);
+        assert_eq!(together(column(None), column(None)).broken, None);
     }
 }

@@ -122,6 +122,7 @@ fn a_full_one_is_not_spared(t: &mut Trial) -> Result {
     let listeners = group(2)?;
     let (full, roomy) = (&listeners[0], &listeners[1]);
     listen(full, Backlog::new(0)?)?;
+    check!(t, net::queued(full)? == 0, "its queue is empty");
     net::stay_on_this_cpu()?;
     let mut clients = Vec::new();
     for _ in 0..40 {
