@@ -48,8 +48,10 @@ fn connection(t: &mut Trial) -> Result {
 fn without_room(t: &mut Trial) -> Result {
     let full = || -> Result<(TcpStream, TcpStream)> {
         let (socket, peer) = net::tcp_pair()?;
-        setsockopt(&socket, sockopt::SndBuf, &(1 << 15))?;
-        setsockopt(&peer, sockopt::RcvBuf, &(1 << 15))?;
+        // What the peer may still take, when it is sent again after a while, makes no room: that is a
+        // third of the buffer.
+        setsockopt(&socket, sockopt::SndBuf, &(1 << 17))?;
+        setsockopt(&peer, sockopt::RcvBuf, &(1 << 13))?;
         socket.set_nonblocking(true)?;
         let (mut sent, mut at_rest) = (0, false);
         while !at_rest {
