@@ -21,7 +21,7 @@ use crate::sys::process;
 use crate::sys::trace::stop_at;
 
 pub use act::{Act, Kind, Memory};
-pub(crate) use board::stops;
+pub(crate) use board::{is_left_stopped, stops};
 pub use timeline::Span;
 pub(crate) use tracer::Tracer;
 

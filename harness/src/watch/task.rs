@@ -86,12 +86,16 @@ impl Task {
         Task::of_thread(nix::unistd::gettid())
     }
 
-    /// Its state now.
+    /// Its state now. That the suite traces it makes no difference: stopped with its process, it is
+    /// `T`.
     pub fn state(&self) -> std::io::Result<State> {
         let stat = self.read("stat")?;
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let state = after_name.trim_start().chars().next();
-        state.map(State).ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
+        match state.ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))? {
+            't' if self.number().is_some_and(crate::trace::is_left_stopped) => Ok(State('T')),
+            state => Ok(State(state)),
+        }
     }
 
     /// Its name.
@@ -130,9 +134,13 @@ impl Task {
 
     /// A count of switches without those for which a tracer was to blame.
     fn without_stops(&self, switches: u64) -> u64 {
-        let name = self.directory.file_name().and_then(std::ffi::OsStr::to_str);
-        let thread = name.and_then(|name| name.parse().ok()).map(nix::unistd::Pid::from_raw);
-        switches.saturating_sub(thread.map_or(0, crate::trace::stops))
+        switches.saturating_sub(self.number().map_or(0, crate::trace::stops))
+    }
+
+    /// Its number, if its directory is named so.
+    fn number(&self) -> Option<nix::unistd::Pid> {
+        let name = self.directory.file_name()?.to_str()?;
+        name.parse().ok().map(nix::unistd::Pid::from_raw)
     }
 
     /// What it has used since it began: the time that it ran is the first field of `schedstat`, in
