@@ -127,14 +127,17 @@ impl Task {
     }
 
     /// How often it gave up its CPU by itself since it began; `None` where the system does not
-    /// count.
+    /// count. The stops that the suite's tracer is to blame for are none of it.
     pub fn voluntary_switches(&self) -> std::io::Result<Option<u64>> {
-        Ok(number(&self.read("status")?, "voluntary_ctxt_switches:").map(|n| self.without_stops(n)))
+        let stops = self.stops();
+        let switches = number(&self.read("status")?, "voluntary_ctxt_switches:");
+        Ok(switches.map(|switches| switches.saturating_sub(stops)))
     }
 
-    /// A count of switches without those for which a tracer was to blame.
-    fn without_stops(&self, switches: u64) -> u64 {
-        switches.saturating_sub(self.number().map_or(0, crate::trace::stops))
+    /// How often the suite's tracer has stopped it. To be asked before the switches are: a thread that
+    /// looks at itself is stopped while it looks, and would have more stops than switches.
+    fn stops(&self) -> u64 {
+        self.number().map_or(0, crate::trace::stops)
     }
 
     /// Its number, if its directory is named so.
@@ -149,9 +152,10 @@ impl Task {
         let ran = self.read("schedstat").ok().and_then(|line| {
             Some(Duration::from_nanos(line.split_whitespace().next()?.parse().ok()?))
         });
+        let stops = self.stops();
         let status = self.read("status")?;
         let voluntary = number(&status, "voluntary_ctxt_switches:");
-        let voluntary = voluntary.map(|switches| self.without_stops(switches));
+        let voluntary = voluntary.map(|switches| switches.saturating_sub(stops));
         let involuntary = number(&status, "nonvoluntary_ctxt_switches:");
         let ran = ran.map_or_else(|| self.used_cpu(), Ok)?;
         Ok(Counts { ran, switches: voluntary.zip(involuntary) })
