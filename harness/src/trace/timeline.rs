@@ -50,6 +50,8 @@ struct Begun {
     arguments: [u64; 6],
     start: Instant,
     switches: u64,
+    /// The call, where its arguments are gone when it has ended.
+    shown: Option<String>,
 }
 
 /// Writes calls down.
@@ -77,7 +79,14 @@ impl Recorder {
     /// A thread that is stopped begins a call.
     pub(super) fn begin(&mut self, thread: Pid, (number, arguments): (i64, [u64; 6])) {
         self.owners.entry(thread).or_insert_with(|| (process_of(thread), name_of(thread)));
-        let begun = Begun { number, arguments, start: Instant::now(), switches: switches(thread) };
+        let becomes_another = number == libc::SYS_execve;
+        let begun = Begun {
+            number,
+            arguments,
+            start: Instant::now(),
+            switches: switches(thread),
+            shown: becomes_another.then(|| shown(thread, number, arguments, None)),
+        };
         self.begun.insert(thread, begun);
     }
 
@@ -104,7 +113,10 @@ impl Recorder {
     }
 
     fn span(&self, thread: Pid, begun: &Begun, result: Option<i64>, slept: bool) -> Span {
-        let call = |result| shown(thread, begun.number, begun.arguments, result);
+        let call = |result| match &begun.shown {
+            Some(shown) => shown.clone(),
+            None => shown(thread, begun.number, begun.arguments, result),
+        };
         let (asleep, call) = (slept.then(|| call(None)), call(result));
         let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(0);
         let (process, name) = self.owners.get(&thread).cloned().unwrap_or((thread, String::new()));
@@ -222,9 +234,9 @@ fn argument(thread: Pid, letter: char, value: u64, next: u64, result: Option<u64
     let shown = match letter {
         'i' => return int(value).to_string(),
         'o' => return format!("{value:#o}"),
-        'C' => ["0", "ADD", "DEL", "MOD"]
-            .get(usize::try_from(value).unwrap_or(0))
-            .map(|s| (*s).to_owned()),
+        'C' => names::of_epoll_ctl(value),
+        'F' => names::of_futex(value),
+        'c' => names::of_fcntl(value),
         's' => path(thread, value).map(|path| format!("{path:?}")),
         'w' => bytes(thread, value, next),
         'r' => result.and_then(|length| bytes(thread, value, length)),
@@ -241,7 +253,7 @@ fn argument(thread: Pid, letter: char, value: u64, next: u64, result: Option<u64
     };
     match (shown, letter, value) {
         (Some(shown), ..) => shown,
-        (None, 'x', _) => format!("{value:#x}"),
+        (None, 'x' | 'C' | 'F' | 'c', _) => format!("{value:#x}"),
         (None, _, 0) => "NULL".to_owned(),
         _ => "…".to_owned(),
     }
