@@ -44,7 +44,7 @@ pub enum Kind {
     Woken,
 }
 
-/// The threads, in the order of their first calls.
+/// The threads, by the numbers of their processes and their own.
 pub fn lanes(timeline: &[Span]) -> Vec<Lane> {
     let mut lanes: Vec<Lane> = Vec::new();
     for span in in_order(timeline) {
@@ -54,6 +54,7 @@ pub fn lanes(timeline: &[Span]) -> Vec<Lane> {
             None => lanes.push(lane),
         }
     }
+    lanes.sort_by_key(|lane| (lane.process, lane.thread));
     lanes
 }
 
@@ -198,11 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn lanes_stand_in_the_order_of_first_calls_under_their_last_names() {
-        let renamed = Span { name: "worker".to_owned(), process: 5, ..span(5, 3, 1, "a()", "0") };
-        let timeline = [span(5, 1, 1, "a()", "0"), span(4, 0, 9, "b()", "0"), renamed];
+    fn lanes_stand_by_processes_under_their_last_names() {
+        let renamed = Span { name: "worker".to_owned(), ..span(6, 3, 1, "a()", "0") };
+        let other = Span { process: 5, ..span(5, 2, 1, "a()", "0") };
+        let timeline = [span(6, 1, 1, "a()", "0"), other, span(2, 0, 9, "b()", "0"), renamed];
         let lane = |process, thread, name: &str| Lane { process, thread, name: name.to_owned() };
-        assert_eq!(lanes(&timeline), [lane(2, 4, "t4"), lane(5, 5, "worker")]);
+        assert_eq!(lanes(&timeline), [lane(2, 2, "t2"), lane(2, 6, "worker"), lane(5, 5, "t5")]);
         assert_eq!(lines(&[]), []);
     }
 }
