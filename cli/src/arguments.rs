@@ -67,6 +67,10 @@ pub(crate) enum Command {
         /// An area, a topic of one (`epoll.edge`), a case's id, or a glob
         #[arg(value_name = "AREA|ID")]
         id: String,
+        /// Run each of these cases once, and show its system calls: who made which and when, who slept
+        /// in it, and who woke it
+        #[arg(long)]
+        trace: bool,
     },
     /// Tell what this machine can and cannot show, and the command that mends it
     Doctor,
@@ -411,6 +415,10 @@ pub(crate) struct Execution {
     /// Stop at the first unexpected verdict
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Write down every system call of the cases, for reports as json and html and for -v; else only
+    /// of a second trial of what deviates unexpectedly
+    #[arg(long)]
+    pub(crate) trace: bool,
     /// Known deviations of this system, each with a reason
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) baseline: Option<PathBuf>,

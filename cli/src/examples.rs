@@ -33,7 +33,8 @@ Examples:
   ioconform explain herd                       what the herd is, and what the cases of it claim
   ioconform explain epoll.edge                 the same of one topic
   ioconform explain herd.blocking.threads      one case: source, kernels, evidence, code
-  ioconform explain 'herd.blocking.*'          each of several cases";
+  ioconform explain 'herd.blocking.*'          each of several cases
+  ioconform explain herd.blocking.threads --trace    run it, and show who calls, sleeps and wakes";
 
 pub(crate) const SERVER_EXAMPLES: &str = "\
 Examples:

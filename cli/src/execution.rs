@@ -14,7 +14,7 @@ use harness::baseline::Baseline;
 use harness::case::Case;
 use harness::catalogue;
 use harness::events::{Event, Writer};
-use harness::isolate::{Namespace, Wardens, probe};
+use harness::isolate::{Namespace, Wardens, probe, probe_tracer};
 use harness::judge::Judge;
 use harness::record::{Judged, Record, Run, SCHEMA};
 use harness::runner::{self, Item, Plan};
@@ -62,6 +62,9 @@ pub(crate) fn perform(
     screen: &Screen,
 ) -> Result<Performed, Failure> {
     let judge = judge(arguments)?;
+    if arguments.trace {
+        check_tracer()?;
+    }
     arguments.output.iter().try_for_each(Output::check).map_err(Failure::usage)?;
     if arguments.output.iter().any(Output::is_stdout) {
         screen.leave_stdout();
@@ -103,6 +106,8 @@ pub(crate) fn perform(
         until_unexpected: arguments.until_unexpected,
         fail_fast: arguments.fail_fast,
         timeout_scale: arguments.timeout_scale,
+        trace: arguments.trace,
+        untraceable: cases::power::UNTRACEABLE,
         wardens: &wardens,
         cancel: Some(cancel.reader.as_fd()),
     };
@@ -142,6 +147,14 @@ pub(crate) fn perform(
     run.records = done.records;
     let kept = state::remember(&run);
     Ok(Performed { run, kept })
+}
+
+/// That trials can be traced here; or else what mends it.
+pub(crate) fn check_tracer() -> anyhow::Result<()> {
+    probe_tracer().context(
+        "trials cannot be traced here: ptrace(2) and seccomp(2) are needed \
+         (sysctl -w kernel.yama.ptrace_scope=1; in a container, --cap-add=SYS_PTRACE)",
+    )
 }
 
 /// Writes the reports and the baseline that were asked for. Returns the exit code.

@@ -6,6 +6,7 @@ mod claims;
 mod examples;
 mod execution;
 mod kernels;
+mod lanes;
 mod matrix;
 mod mutants;
 mod outputs;
@@ -20,6 +21,7 @@ mod server;
 mod show;
 mod state;
 mod summary;
+mod timeline;
 mod vm;
 
 use std::process::ExitCode;
@@ -85,7 +87,7 @@ fn execute(cli: &Cli, screen: &Screen) -> Result<u8, Failure> {
         Command::Serve(arguments) => Ok(serve(arguments)?),
         Command::List(arguments) => show::list(arguments, screen),
         Command::Claims(arguments) => claims::claims(arguments, screen),
-        Command::Explain { id } => show::explain(id, screen),
+        Command::Explain { id, trace } => show::explain(id, *trace, screen),
         Command::Doctor => Ok(show::doctor(screen)),
         Command::Diff { old, new } => show::diff(old, new.as_deref(), screen),
         Command::Report { results, output } => show::report(results, output, screen),

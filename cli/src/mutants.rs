@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Reset};
 use anyhow::Context as _;
-use harness::isolate::{StartError, Wardens, probe, probe_tracer};
+use harness::isolate::{StartError, Wardens, probe};
 use harness::mutant::{self, Mutant};
 use harness::power::page::{Named, page};
 use harness::power::{Fate, Plan, Power, Watcher, reason_for, run};
@@ -13,7 +13,7 @@ use harness::suggest::did_you_mean;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::arguments::{self, Progress};
-use crate::execution::Cancel;
+use crate::execution::{Cancel, check_tracer};
 use crate::progress::bar_style;
 use crate::screen::{Screen, paint};
 use crate::select::{Kind, choose};
@@ -32,10 +32,7 @@ pub(crate) fn mutants(arguments: &arguments::Mutants, screen: &Screen) -> Result
         return Ok(0);
     }
     let cases = choose(&arguments.cases(), Kind::Kernel).map_err(Failure::usage)?;
-    probe_tracer().context(
-        "trials cannot be traced here: ptrace(2) and seccomp(2) are needed \
-         (sysctl -w kernel.yama.ptrace_scope=1; in a container, --cap-add=SYS_PTRACE)",
-    )?;
+    check_tracer()?;
     let cancel = Cancel::on_signals()?;
     let wardens = Wardens::new(probe()?);
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -17,7 +17,7 @@ use crate::outputs::Output;
 use crate::prose::{hanging, paragraphs};
 use crate::screen::{Screen, color, paint};
 use crate::summary::evidence;
-use crate::{Failure, select, state};
+use crate::{Failure, select, state, timeline};
 
 pub(crate) fn list(arguments: &List, screen: &Screen) -> Result<u8, Failure> {
     let cases = select::select(&arguments.selection, select::Kind::Any).map_err(Failure::usage)?;
@@ -33,9 +33,9 @@ pub(crate) fn list(arguments: &List, screen: &Screen) -> Result<u8, Failure> {
     Ok(0)
 }
 
-pub(crate) fn explain(id: &str, screen: &Screen) -> Result<u8, Failure> {
+pub(crate) fn explain(id: &str, trace: bool, screen: &Screen) -> Result<u8, Failure> {
     let all = cases::catalogue();
-    if let Some(topic) = topic(id) {
+    if let Some(topic) = topic(id).filter(|_| !trace) {
         explain_topics(topic, &all, screen);
         return Ok(0);
     }
@@ -55,6 +55,10 @@ pub(crate) fn explain(id: &str, screen: &Screen) -> Result<u8, Failure> {
             "no area, topic or case matches `{id}`{}",
             did_you_mean(id, &known)
         )));
+    }
+    if trace {
+        let cases: Vec<_> = meant.into_iter().copied().collect();
+        return timeline::show(&cases, screen);
     }
     for (number, case) in meant.iter().enumerate() {
         if number > 0 {

@@ -22,8 +22,13 @@ pub(crate) fn remember(run: &Run) -> Option<PathBuf> {
     let folder = folder()?;
     std::fs::create_dir_all(&folder).ok()?;
     let mut seen = seen().unwrap_or_default();
-    let records = run.records.iter().cloned();
-    seen.extend(records.map(|record| (record.name(), (run.started.clone(), record))));
+    for record in &run.records {
+        let mut record = record.clone();
+        // It is long, and a newer one can be had at any time.
+        record.evidence.timeline.clear();
+        record.evidence.timeline_is_of_another = false;
+        seen.insert(record.name(), (run.started.clone(), record));
+    }
     let _ = write(&folder.join("seen.json"), &serde_json::to_string(&seen).ok()?);
     let last = folder.join("last.json");
     write(&last, &Format::Json.render(run)).ok()?;

@@ -8,7 +8,11 @@ use harness::case::Strength;
 use harness::record::{Record, Run, Verdict};
 
 use crate::arguments::Execution;
+use crate::lanes;
 use crate::screen::{Screen, color, paint};
+
+/// How many lines of its timeline the story of a failure has.
+const SHOWN: usize = 20;
 
 pub(crate) fn summarize(arguments: &Execution, screen: &Screen, run: &Run) {
     if arguments.quiet > 1 {
@@ -172,13 +176,20 @@ pub(crate) fn story(record: &Record) -> String {
                 write!(text, "\n  {label:<9} {}", more.trim_end().replace('\n', "\n            "));
         }
     }
+    if !record.evidence.timeline.is_empty() {
+        let _ = write!(text, "\n  calls     {}", timeline(record, SHOWN));
+        if record.target.is_none() {
+            let _ =
+                write!(text, "\n            all of them: ioconform explain {} --trace", record.id);
+        }
+    }
     text
 }
 
-/// Every check with its values.
-pub(crate) fn evidence(record: &Record) -> String {
+/// The verdict and why, of which case, and what that claims.
+pub(crate) fn headed(record: &Record) -> String {
     let mut text = format!(
-        "\n{}{}{Reset} {}\n  {}",
+        "{}{}{Reset} {}\n  {}",
         color(record.verdict, record.expected),
         record.verdict,
         record.name(),
@@ -189,6 +200,12 @@ pub(crate) fn evidence(record: &Record) -> String {
             let _ = write!(text, "\n  {label}: {more}");
         }
     }
+    text
+}
+
+/// Every check with its values.
+pub(crate) fn evidence(record: &Record) -> String {
+    let mut text = format!("\n{}", headed(record));
     for check in &record.evidence.checks {
         let mark = if check.holds { "held" } else { "failed" };
         let _ = write!(
@@ -210,7 +227,15 @@ pub(crate) fn evidence(record: &Record) -> String {
     if let Some(settled) = &record.evidence.settled {
         let _ = write!(text, "\n  sleep was proved {settled}");
     }
+    if !record.evidence.timeline.is_empty() {
+        let _ = write!(text, "\n  calls:\n            {}", timeline(record, usize::MAX));
+    }
     text
+}
+
+/// At most so many lines of a timeline, the last, below a label.
+fn timeline(record: &Record, most: usize) -> String {
+    lanes::draw(&record.evidence, most).join("\n            ")
 }
 
 /// How a run that did not come to its end ended.

@@ -137,6 +137,9 @@ pub struct Evidence {
     /// The calls of a trial that was traced, in the order in which they ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<Span>,
+    /// Whether that is another trial of the case, made to be traced, which deviated too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub timeline_is_of_another: bool,
     /// What the kernel logged meanwhile of a warning, an oops or a panic, where its log is watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kernel_log: Vec<String>,
@@ -244,6 +247,14 @@ impl Record {
     /// Whether repeated trials ended differently.
     pub fn flaky(&self) -> bool {
         self.verdicts.len() > 1
+    }
+
+    /// Adds something to the note.
+    pub fn remark(&mut self, text: &str) {
+        if !self.note.is_empty() {
+            self.note.push_str("; ");
+        }
+        self.note.push_str(text);
     }
 
     /// The check that failed, if one did.

@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::case::Case;
-use crate::isolate::{Terms, Wardens};
+use crate::isolate::{Terms, Wardens, probe_tracer};
 use crate::judge::{Judge, Tally};
+use crate::power::{Reasons, reason_for};
 use crate::record::{Record, Verdict};
 use crate::target::Target;
+use crate::trace::Tracing;
 
 /// What to run, and how.
 #[derive(Debug)]
@@ -30,6 +32,11 @@ pub struct Plan<'a> {
     pub fail_fast: bool,
     /// Every deadline is multiplied by this.
     pub timeout_scale: f64,
+    /// Whether every trial is traced. If not, a case that deviates unexpectedly gets one more trial,
+    /// which is, where that is possible.
+    pub trace: bool,
+    /// The cases that are not: they would end otherwise.
+    pub untraceable: &'a Reasons,
     /// What the trials run under.
     pub wardens: &'a Wardens,
     /// Becomes readable, and stays so, when the run is cancelled.
@@ -69,7 +76,8 @@ pub trait Watcher: Sync {
 /// ended early. With a gate, that is tried on every server first. A server that does not pass it
 /// is told once what it lacks: the other items are blocked.
 pub fn run(plan: &Plan, judge: &Judge, watcher: &dyn Watcher) -> Done {
-    let running = Running { plan, judge, watcher, stop: AtomicBool::new(false) };
+    let (stop, can_trace) = (AtomicBool::new(false), OnceLock::new());
+    let running = Running { plan, judge, watcher, stop, can_trace };
     let mut done = Done { records: Vec::new(), complete: true };
     let mut items = plan.items.clone();
     if let Some(gate) = plan.gate {
@@ -125,11 +133,13 @@ struct Work<'a> {
     item: Item<'a>,
     rounds: u32,
     tally: Tally,
+    /// Whether a trial was made for the sake of its timeline.
+    shown: bool,
 }
 
 impl<'a> Work<'a> {
     fn new(item: Item<'a>) -> Work<'a> {
-        Work { item, rounds: 0, tally: Tally::default() }
+        Work { item, rounds: 0, tally: Tally::default(), shown: false }
     }
 }
 
@@ -139,6 +149,8 @@ struct Running<'a> {
     judge: &'a Judge,
     watcher: &'a dyn Watcher,
     stop: AtomicBool,
+    /// Whether trials can be traced here, once somebody has asked.
+    can_trace: OnceLock<bool>,
 }
 
 impl<'a> Running<'a> {
@@ -172,7 +184,10 @@ impl<'a> Running<'a> {
             let next = lock().pop_front();
             let Some(mut work) = next else { return };
             self.watcher.started(work.item);
-            let record = self.attempt(work.item);
+            let mut record = self.attempt(work.item);
+            if let Some(record) = record.as_mut().filter(|_| !work.shown) {
+                work.shown = self.show(work.item, record);
+            }
             let cancelled = record.is_none();
             let unexpected = record.as_ref().is_some_and(|record| !record.expected);
             if let Some(record) = record {
@@ -197,18 +212,15 @@ impl<'a> Running<'a> {
     /// One trial, and more of them for as long as the verdict is unexpected and attempts are
     /// left. A failure of the suite is forgiven once an attempt succeeds; a deviation never is:
     /// both verdicts stand in the record, which stays unexpected. Nothing if it was cancelled.
-    fn attempt(&self, Item { case, target }: Item) -> Option<Record> {
-        let terms = Terms {
-            timeout_scale: self.plan.timeout_scale,
-            target,
-            cancel: self.plan.cancel,
-            tracing: None,
-        };
-        let name = target.map(|target| &*target.name);
+    fn attempt(&self, item: Item) -> Option<Record> {
+        let untraceable = reason_for(self.plan.untraceable, item.case);
+        let tracing = (self.plan.trace && untraceable.is_none()).then_some(&Tracing::Record);
         let mut tally = Tally::default();
         for number in 1..=self.plan.attempts.max(1) {
-            let outcome = self.plan.wardens.run(case, terms);
-            let Some(mut record) = self.judge.record(case, name, outcome) else { break };
+            let Some(mut record) = self.trial(item, tracing) else { break };
+            if let Some(reason) = untraceable.filter(|_| self.plan.trace) {
+                record.remark(&format!("not traced: {reason}"));
+            }
             if record.expected && number > 1 && tally.only(Verdict::Error) {
                 record.note = format!("at attempt {number}, after errors of the suite");
                 return Some(record);
@@ -220,5 +232,36 @@ impl<'a> Running<'a> {
             }
         }
         tally.record()
+    }
+
+    /// One trial. Nothing if it was cancelled.
+    fn trial(&self, Item { case, target }: Item, tracing: Option<&Tracing>) -> Option<Record> {
+        let terms = Terms {
+            timeout_scale: self.plan.timeout_scale,
+            target,
+            cancel: self.plan.cancel,
+            tracing,
+        };
+        let outcome = self.plan.wardens.run(case, terms);
+        self.judge.record(case, target.map(|target| &*target.name), outcome)
+    }
+
+    /// Gives the record of an unexpected deviation a timeline, that of one more trial, if that
+    /// deviates too. Its verdict stays. Returns whether there was such a trial.
+    fn show(&self, item: Item, record: &mut Record) -> bool {
+        let wanted = record.verdict == Verdict::Deviates && !record.expected;
+        let possible = || {
+            let can = || *self.can_trace.get_or_init(|| probe_tracer().is_ok());
+            reason_for(self.plan.untraceable, item.case).is_none() && can()
+        };
+        if self.plan.trace || !wanted || !possible() {
+            return false;
+        }
+        let again = self.trial(item, Some(&Tracing::Record));
+        if let Some(again) = again.filter(|again| again.verdict == Verdict::Deviates) {
+            record.evidence.timeline = again.evidence.timeline;
+            record.evidence.timeline_is_of_another = true;
+        }
+        true
     }
 }

@@ -7,6 +7,7 @@
 
 mod act;
 mod board;
+pub mod lines;
 mod names;
 mod timeline;
 mod tracer;
@@ -21,8 +22,8 @@ use crate::sys::process;
 use crate::sys::trace::stop_at;
 
 pub use act::{Act, Kind, Memory};
-pub(crate) use board::stops;
-pub use timeline::Span;
+pub(crate) use board::{is_left_stopped, stops};
+pub use timeline::{MOST, Span};
 pub(crate) use tracer::Tracer;
 
 /// What is wished of a tracer.

@@ -4,10 +4,48 @@
 ///
 /// - `i` an integer, `x` one in hexadecimal, `o` one in octal, `p` an address
 /// - `s` a path, `w` bytes whose number is the next argument, `r` bytes whose number is the result
-/// - `C` an operation of epoll_ctl, `e` an `epoll_event`, `E` as many as the result, `f` as many `pollfd` as the next argument
+/// - `C` an operation of epoll_ctl, `F` one of futex, `c` one of fcntl
+/// - `e` an `epoll_event`, `E` as many as the result, `f` as many `pollfd` as the next argument
 /// - `t` a `timespec`
 pub(super) fn name(number: i64) -> Option<(&'static str, &'static str)> {
     CALLS.iter().find(|(known, ..)| *known == number).map(|(_, name, letters)| (*name, *letters))
+}
+
+/// The word for an operation of epoll_ctl.
+pub(super) fn of_epoll_ctl(operation: u64) -> Option<String> {
+    word(&["ADD", "DEL", "MOD"], operation.checked_sub(1)?)
+}
+
+/// The word for an operation of futex, without its flags (`linux/futex.h`).
+pub(super) fn of_futex(operation: u64) -> Option<String> {
+    let words = [
+        "WAIT",
+        "WAKE",
+        "FD",
+        "REQUEUE",
+        "CMP_REQUEUE",
+        "WAKE_OP",
+        "LOCK_PI",
+        "UNLOCK_PI",
+        "TRYLOCK_PI",
+        "WAIT_BITSET",
+        "WAKE_BITSET",
+    ];
+    word(&words, operation & 0x7f)
+}
+
+/// The word for a command of fcntl (`asm-generic/fcntl.h`, `linux/fcntl.h`).
+pub(super) fn of_fcntl(command: u64) -> Option<String> {
+    let first = ["F_DUPFD", "F_GETFD", "F_SETFD", "F_GETFL", "F_SETFL"];
+    let later = ["F_DUPFD_CLOEXEC", "F_SETPIPE_SZ", "F_GETPIPE_SZ"];
+    let owners = ["F_SETOWN", "F_GETOWN", "F_SETSIG", "F_GETSIG"];
+    word(&first, command)
+        .or_else(|| word(&owners, command.checked_sub(8)?))
+        .or_else(|| word(&later, command.checked_sub(1030)?))
+}
+
+fn word(words: &[&str], place: u64) -> Option<String> {
+    words.get(usize::try_from(place).ok()?).map(|word| (*word).to_owned())
 }
 
 macro_rules! calls {
@@ -36,9 +74,9 @@ const CALLS: &[(i64, &str, &str)] = calls! {
     execve "spp" as SYS_execve,
     exit "i" as SYS_exit,
     exit_group "i" as SYS_exit_group,
-    fcntl "iix" as SYS_fcntl,
+    fcntl "icx" as SYS_fcntl,
     flock "ii" as SYS_flock,
-    futex "pxxtpx" as SYS_futex,
+    futex "pFxtpx" as SYS_futex,
     getsockname "ipp" as SYS_getsockname,
     getsockopt "iiipp" as SYS_getsockopt,
     io_getevents "xiipt" as SYS_io_getevents,
@@ -97,6 +135,21 @@ const CALLS: &[(i64, &str, &str)] = calls! {
     waitid "iipxp" as SYS_waitid,
     write "iwi" as SYS_write,
     writev "ipi" as SYS_writev,
+    fchmod "io" as SYS_fchmod,
+    fstat "ip" as SYS_fstat,
+    lseek "iii" as SYS_lseek,
+    mkdir "so" as SYS_mkdir,
+    chmod "so" as SYS_chmod,
+    mknodat "isoi" as SYS_mknodat,
+    setpgid "ii" as SYS_setpgid,
+    inotify_init1 "x" as SYS_inotify_init1,
+    inotify_add_watch "isx" as SYS_inotify_add_watch,
+    msgsnd "ipix" as SYS_msgsnd,
+    msgrcv "ipiix" as SYS_msgrcv,
+    msgget "ix" as SYS_msgget,
+    rmdir "s" as SYS_rmdir,
+    umask "o" as SYS_umask,
+    unlink "s" as SYS_unlink,
     alarm "i" as SYS_alarm,
     dup2 "ii" as SYS_dup2,
     epoll_create "i" as SYS_epoll_create,
@@ -114,16 +167,27 @@ const CALLS: &[(i64, &str, &str)] = calls! {
 /// Calls that say nothing of input and output: of memory, of threads as the C library keeps them,
 /// and those by which the suite waits.
 pub(super) const LEFT_OUT: &[i64] = &[
+    libc::SYS_access,
+    libc::SYS_arch_prctl,
     libc::SYS_brk,
     libc::SYS_clock_gettime,
     libc::SYS_getrandom,
+    libc::SYS_getegid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
     libc::SYS_getpid,
+    libc::SYS_getppid,
+    libc::SYS_getrusage,
     libc::SYS_gettid,
+    libc::SYS_getuid,
     libc::SYS_madvise,
     libc::SYS_mmap,
     libc::SYS_mprotect,
     libc::SYS_mremap,
     libc::SYS_munmap,
+    libc::SYS_newfstatat,
+    libc::SYS_readlink,
+    libc::SYS_readlinkat,
     libc::SYS_rseq,
     libc::SYS_rt_sigprocmask,
     libc::SYS_sched_getaffinity,
@@ -131,6 +195,8 @@ pub(super) const LEFT_OUT: &[i64] = &[
     libc::SYS_set_robust_list,
     libc::SYS_set_tid_address,
     libc::SYS_sigaltstack,
+    libc::SYS_statx,
+    libc::SYS_uname,
 ];
 
 #[cfg(test)]
@@ -138,10 +204,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn operations_have_their_words_and_what_is_none_has_none() {
+        let words = [
+            of_epoll_ctl(libc::EPOLL_CTL_ADD as u64),
+            of_futex((libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG) as u64),
+            of_fcntl(libc::F_GETFL as u64),
+            of_fcntl(libc::F_GETSIG as u64),
+            of_fcntl(libc::F_DUPFD_CLOEXEC as u64),
+            of_epoll_ctl(0),
+            of_fcntl(u64::MAX),
+        ];
+        let words = words.map(Option::unwrap_or_default);
+        assert_eq!(words, ["ADD", "WAIT_BITSET", "F_GETFL", "F_GETSIG", "F_DUPFD_CLOEXEC", "", ""]);
+    }
+
+    #[test]
     fn every_call_has_a_number_of_its_own_and_letters_that_are_known() {
         for (at, (number, name, letters)) in CALLS.iter().enumerate() {
             assert!(CALLS[..at].iter().all(|(other, ..)| other != number), "{name}");
-            assert!(letters.chars().all(|letter| "ixopswreEftC".contains(letter)), "{name}");
+            assert!(letters.chars().all(|letter| "ixopswreEftCFc".contains(letter)), "{name}");
             assert!(letters.len() <= 6, "{name}");
         }
     }

@@ -14,7 +14,7 @@ use super::names;
 use crate::watch::Task;
 
 /// How many spans are kept of a trial: of one that makes more, the first.
-const MOST: usize = 4000;
+pub const MOST: usize = 4000;
 
 /// The bytes of a buffer that are shown.
 const SHOWN: usize = 24;
@@ -31,6 +31,9 @@ pub struct Span {
     pub name: String,
     /// The call with its arguments: `read(5, "hello", 4096)`.
     pub call: String,
+    /// The call as it was when the thread fell asleep in it, if that shows less: nothing was read yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asleep: Option<String>,
     /// What it returned: `5`, `EAGAIN`; `""` if it had not ended when the trial had.
     pub result: String,
     /// When it began: microseconds since the first of the trial's calls.
@@ -47,6 +50,8 @@ struct Begun {
     arguments: [u64; 6],
     start: Instant,
     switches: u64,
+    /// The call, where its arguments are gone when it has ended.
+    shown: Option<String>,
 }
 
 /// Writes calls down.
@@ -54,8 +59,8 @@ pub(super) struct Recorder {
     first: Instant,
     count: usize,
     begun: BTreeMap<Pid, Begun>,
-    /// Processes by thread.
-    processes: BTreeMap<Pid, Pid>,
+    /// Processes and names, by thread.
+    owners: BTreeMap<Pid, (Pid, String)>,
     /// What the suite looks into: descriptors of `/proc`, by process.
     windows: BTreeSet<(Pid, u64)>,
 }
@@ -66,14 +71,22 @@ impl Recorder {
             first: Instant::now(),
             count: 0,
             begun: BTreeMap::new(),
-            processes: BTreeMap::new(),
+            owners: BTreeMap::new(),
             windows: BTreeSet::new(),
         }
     }
 
     /// A thread that is stopped begins a call.
     pub(super) fn begin(&mut self, thread: Pid, (number, arguments): (i64, [u64; 6])) {
-        let begun = Begun { number, arguments, start: Instant::now(), switches: switches(thread) };
+        self.owners.entry(thread).or_insert_with(|| (process_of(thread), name_of(thread)));
+        let becomes_another = number == libc::SYS_execve;
+        let begun = Begun {
+            number,
+            arguments,
+            start: Instant::now(),
+            switches: switches(thread),
+            shown: becomes_another.then(|| shown(thread, number, arguments, None)),
+        };
         self.begun.insert(thread, begun);
     }
 
@@ -84,6 +97,9 @@ impl Recorder {
             return None;
         }
         self.count += 1;
+        if let Some((_, name)) = self.owners.get_mut(&thread) {
+            *name = name_of(thread);
+        }
         let slept = switches(thread) > begun.switches;
         Some(self.span(thread, &begun, Some(result), slept))
     }
@@ -97,12 +113,19 @@ impl Recorder {
     }
 
     fn span(&self, thread: Pid, begun: &Begun, result: Option<i64>, slept: bool) -> Span {
+        let call = |result| match &begun.shown {
+            Some(shown) => shown.clone(),
+            None => shown(thread, begun.number, begun.arguments, result),
+        };
+        let (asleep, call) = (slept.then(|| call(None)), call(result));
         let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(0);
+        let (process, name) = self.owners.get(&thread).cloned().unwrap_or((thread, String::new()));
         Span {
-            process: self.processes.get(&thread).copied().unwrap_or(thread).as_raw(),
+            process: process.as_raw(),
             thread: thread.as_raw(),
-            name: Task::at(format!("/proc/{thread}")).name().unwrap_or_default(),
-            call: shown(thread, begun.number, begun.arguments, result),
+            name,
+            asleep: asleep.filter(|asleep| *asleep != call),
+            call,
             result: result.map(outcome).unwrap_or_default(),
             start: micros(begun.start - self.first),
             micros: micros(begun.start.elapsed()),
@@ -110,33 +133,60 @@ impl Recorder {
         }
     }
 
-    /// Whether a call belongs to the suite's own looking and telling: its report, and what it reads
-    /// of `/proc`.
+    /// Whether a call says nothing of the case: it belongs to the suite's own looking and telling, to
+    /// the C library or to the loader of programs.
     fn is_the_suites(&mut self, thread: Pid, begun: &Begun, result: i64) -> bool {
-        let process = *self.processes.entry(thread).or_insert_with(|| process_of(thread));
-        let [first, second, ..] = begun.arguments;
+        let process = self.owners.get(&thread).map_or(thread, |(process, _)| *process);
+        let [first, second, third, ..] = begun.arguments;
+        let told_to_the_suite = first >= REPORTS;
         match begun.number {
             libc::SYS_openat => {
-                let proc = path(thread, second).is_some_and(|path| path.starts_with("/proc"));
-                if let (true, Ok(number)) = (proc, u64::try_from(result)) {
+                let path = path(thread, second).unwrap_or_default();
+                let inside = self.windows.contains(&(process, first));
+                let window = inside || WINDOWS.iter().any(|folder| path.starts_with(folder));
+                if let (true, Ok(number)) = (window, u64::try_from(result)) {
                     self.windows.insert((process, number));
                 }
-                proc
+                window
             }
-            libc::SYS_close => self.windows.remove(&(process, first)),
-            libc::SYS_write => first >= 1000,
+            libc::SYS_close => self.windows.remove(&(process, first)) || told_to_the_suite,
+            libc::SYS_write | libc::SYS_fcntl => {
+                self.windows.contains(&(process, first)) || told_to_the_suite
+            }
             libc::SYS_read | libc::SYS_pread64 | libc::SYS_lseek | libc::SYS_getdents64 => {
                 self.windows.contains(&(process, first))
             }
-            libc::SYS_statx | libc::SYS_readlink | libc::SYS_newfstatat => true,
+            libc::SYS_prctl => i32::try_from(first) == Ok(libc::PR_SET_NAME),
+            libc::SYS_prlimit64 => third == 0,
+            libc::SYS_rt_sigaction => {
+                let own = [SIGCANCEL, SIGSETXID].contains(&first);
+                // The handler is the first word; 0 is the default.
+                let default = || read(thread, second, 8).is_some_and(|word| word == [0; 8]);
+                own || second == 0 || default()
+            }
             _ => false,
         }
     }
 }
 
+/// The descriptors by which a trial tells its warden have this number or one above it.
+const REPORTS: u64 = 1000;
+
+/// Where the suite, the C library and the loader look.
+const WINDOWS: [&str; 6] =
+    ["/proc", "/sys/fs/cgroup", "/sys/devices", "/lib", "/usr/lib", "/etc/ld.so"];
+
+/// The C library's own signals (`nptl/descr.h`).
+const SIGCANCEL: u64 = 32;
+const SIGSETXID: u64 = 33;
+
 /// How often a stopped thread has left its CPU by itself.
 fn switches(thread: Pid) -> u64 {
-    Task::at(format!("/proc/{thread}")).counts().ok().and_then(|c| c.switches).map_or(0, |s| s.0)
+    Task::at(format!("/proc/{thread}")).voluntary_switches().ok().flatten().unwrap_or(0)
+}
+
+fn name_of(thread: Pid) -> String {
+    Task::at(format!("/proc/{thread}")).name().unwrap_or_default()
 }
 
 fn process_of(thread: Pid) -> Pid {
@@ -184,14 +234,15 @@ fn argument(thread: Pid, letter: char, value: u64, next: u64, result: Option<u64
     let shown = match letter {
         'i' => return int(value).to_string(),
         'o' => return format!("{value:#o}"),
-        'C' => ["0", "ADD", "DEL", "MOD"]
-            .get(usize::try_from(value).unwrap_or(0))
-            .map(|s| (*s).to_owned()),
+        'C' => names::of_epoll_ctl(value),
+        'F' => names::of_futex(value),
+        'c' => names::of_fcntl(value),
         's' => path(thread, value).map(|path| format!("{path:?}")),
         'w' => bytes(thread, value, next),
         'r' => result.and_then(|length| bytes(thread, value, length)),
         'e' => read(thread, value, 12).map(|bytes| event(&bytes)),
         'E' => result.and_then(|count| list(thread, value, count, 12, event)),
+        'f' if result.is_none() => list(thread, value, next, 8, asked),
         'f' => list(thread, value, next, 8, polled),
         't' => read(thread, value, 16).map(|bytes| {
             let part =
@@ -202,7 +253,7 @@ fn argument(thread: Pid, letter: char, value: u64, next: u64, result: Option<u64
     };
     match (shown, letter, value) {
         (Some(shown), ..) => shown,
-        (None, 'x', _) => format!("{value:#x}"),
+        (None, 'x' | 'C' | 'F' | 'c', _) => format!("{value:#x}"),
         (None, _, 0) => "NULL".to_owned(),
         _ => "…".to_owned(),
     }
@@ -243,15 +294,24 @@ fn event(bytes: &[u8]) -> String {
     text
 }
 
-/// A `pollfd`.
-fn polled(bytes: &[u8]) -> String {
-    let half = |at: usize| i16::from_ne_bytes(bytes[at..at + 2].try_into().unwrap_or([0; 2]));
+/// A `pollfd` before the call.
+fn asked(bytes: &[u8]) -> String {
     let number = i32::from_ne_bytes(bytes[..4].try_into().unwrap_or([0; 4]));
-    let flags = |bits| words(&format!("{:?}", nix::poll::PollFlags::from_bits_retain(bits)));
-    match half(6) {
-        0 => format!("{{{number}, {}}}", flags(half(4))),
-        told => format!("{{{number}, {} → {}}}", flags(half(4)), flags(told)),
+    format!("{{{number}, {}}}", poll_flags(bytes, 4))
+}
+
+/// And after it.
+fn polled(bytes: &[u8]) -> String {
+    let asked = asked(bytes);
+    if bytes[6..] == [0, 0] {
+        return asked;
     }
+    format!("{} → {}}}", asked.trim_end_matches('}'), poll_flags(bytes, 6))
+}
+
+fn poll_flags(bytes: &[u8], at: usize) -> String {
+    let bits = i16::from_ne_bytes(bytes[at..at + 2].try_into().unwrap_or([0; 2]));
+    words(&format!("{:?}", nix::poll::PollFlags::from_bits_retain(bits)))
 }
 
 /// `EpollFlags(EPOLLIN | EPOLLET)` without its frame.

@@ -76,7 +76,7 @@ impl Tracer {
                     }
                 }
                 Ok((thread, event)) => {
-                    board::count(thread);
+                    board::count(thread, event == Event::Group);
                     match self.stopped(thread, event) {
                         // It was killed while it was stopped.
                         Ok(()) | Err(Errno::ESRCH) => {}

@@ -86,12 +86,16 @@ impl Task {
         Task::of_thread(nix::unistd::gettid())
     }
 
-    /// Its state now.
+    /// Its state now. That the suite traces it makes no difference: stopped with its process, it is
+    /// `T`.
     pub fn state(&self) -> std::io::Result<State> {
         let stat = self.read("stat")?;
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let state = after_name.trim_start().chars().next();
-        state.map(State).ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))
+        match state.ok_or_else(|| std::io::Error::other("unreadable /proc/PID/stat"))? {
+            't' if self.number().is_some_and(crate::trace::is_left_stopped) => Ok(State('T')),
+            state => Ok(State(state)),
+        }
     }
 
     /// Its name.
@@ -123,16 +127,23 @@ impl Task {
     }
 
     /// How often it gave up its CPU by itself since it began; `None` where the system does not
-    /// count.
+    /// count. The stops that the suite's tracer is to blame for are none of it.
     pub fn voluntary_switches(&self) -> std::io::Result<Option<u64>> {
-        Ok(number(&self.read("status")?, "voluntary_ctxt_switches:").map(|n| self.without_stops(n)))
+        let stops = self.stops();
+        let switches = number(&self.read("status")?, "voluntary_ctxt_switches:");
+        Ok(switches.map(|switches| switches.saturating_sub(stops)))
     }
 
-    /// A count of switches without those for which a tracer was to blame.
-    fn without_stops(&self, switches: u64) -> u64 {
-        let name = self.directory.file_name().and_then(std::ffi::OsStr::to_str);
-        let thread = name.and_then(|name| name.parse().ok()).map(nix::unistd::Pid::from_raw);
-        switches.saturating_sub(thread.map_or(0, crate::trace::stops))
+    /// How often the suite's tracer has stopped it. To be asked before the switches are: a thread that
+    /// looks at itself is stopped while it looks, and would have more stops than switches.
+    fn stops(&self) -> u64 {
+        self.number().map_or(0, crate::trace::stops)
+    }
+
+    /// Its number, if its directory is named so.
+    fn number(&self) -> Option<nix::unistd::Pid> {
+        let name = self.directory.file_name()?.to_str()?;
+        name.parse().ok().map(nix::unistd::Pid::from_raw)
     }
 
     /// What it has used since it began: the time that it ran is the first field of `schedstat`, in
@@ -141,9 +152,10 @@ impl Task {
         let ran = self.read("schedstat").ok().and_then(|line| {
             Some(Duration::from_nanos(line.split_whitespace().next()?.parse().ok()?))
         });
+        let stops = self.stops();
         let status = self.read("status")?;
         let voluntary = number(&status, "voluntary_ctxt_switches:");
-        let voluntary = voluntary.map(|switches| self.without_stops(switches));
+        let voluntary = voluntary.map(|switches| switches.saturating_sub(stops));
         let involuntary = number(&status, "nonvoluntary_ctxt_switches:");
         let ran = ran.map_or_else(|| self.used_cpu(), Ok)?;
         Ok(Counts { ran, switches: voluntary.zip(involuntary) })

@@ -147,3 +147,33 @@ fn an_error_of_a_page_is_seen() {
         load(&browser, &folder, &page(&folder, "<script>nothing()</script>"), &["--dump-dom"]);
     assert!(said.len() == 1 && said[0].contains("nothing is not defined"), "{said:?}");
 }
+
+/// The lanes are drawn, a bar a call, each with its call as a title, and the same stands there as text.
+#[test]
+fn a_timeline_is_drawn() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = matrices::run(2);
+    crate::html::trace(&mut run.records[0], 3);
+    let file = folder.path().join("page.html");
+    write(&file, &Format::Html.render(&run)).unwrap();
+    let address = format!("file://{}#{}@this machine", file.display(), run.records[0].id);
+    let (dom, said) = load(&browser, &folder, &address, &["--dump-dom"]);
+    assert_eq!(said, [""; 0]);
+    let (_, drawer) = dom.split_once("<svg").unwrap();
+    let (svg, rest) = drawer.split_once("</svg>").unwrap();
+    assert!(
+        svg.contains("aria-label=\"6 calls of 2 threads in 6.500 ms; as text below\""),
+        "{svg}"
+    );
+    assert_eq!(
+        (svg.matches("class=\"slept\"").count(), svg.matches("class=\"ran\"").count()),
+        (3, 3)
+    );
+    assert!(
+        svg.contains("<title>read(3) = 1\nslept, from 2.000 ms, for 1.500 ms</title>"),
+        "{svg}"
+    );
+    let text = "     2.000  3        falls asleep in read(3)\n     3.000  2        write(4) = 1\n";
+    assert!(rest.contains(text), "{rest}");
+}

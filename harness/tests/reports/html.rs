@@ -1,8 +1,9 @@
 //! The page: that it holds everything, that no text gets out of its place, and that it stays small.
 
 use harness::matrix::Matrix;
-use harness::record::Judged;
+use harness::record::{Judged, Record};
 use harness::report::Format;
+use harness::trace::Span;
 use serde_json::Value;
 
 use crate::{matrices, sample};
@@ -39,6 +40,76 @@ fn a_huge_matrix_keeps_the_evidence_of_what_deviates() {
     };
     assert_eq!(seen(0, 0)["left_out"], true);
     assert!(seen(sample::FIXED_IN_6_12, 0)["checks"].is_array());
+}
+
+/// Two threads: one sleeps `calls` times, each time until the other writes.
+pub(crate) fn trace(record: &mut Record, calls: u64) {
+    let span = |thread, start, slept, call: &str| Span {
+        process: 2,
+        thread,
+        name: format!("t{thread}"),
+        call: call.to_owned(),
+        asleep: None,
+        result: "1".to_owned(),
+        start,
+        micros: 1500,
+        slept,
+    };
+    record.evidence.timeline = (0..calls)
+        .flat_map(|at| {
+            [span(2, 2000 * at + 1000, false, "write(4)"), span(3, 2000 * at, true, "read(3)")]
+        })
+        .collect();
+}
+
+/// A timeline is drawn by the script from bars, and stands beside them as text; of a long one, the end
+/// is shown, and it is said so.
+#[test]
+fn a_timeline_is_in_the_drawer() {
+    let mut run = matrices::run(3);
+    trace(&mut run.records[0], 1);
+    run.records[0].evidence.timeline_is_of_another = true;
+    trace(&mut run.records[1], 200);
+    let data = data(&Format::Html.render(&run));
+    let timeline = |row: usize| data["rows"][row]["seen"][0]["timeline"].clone();
+    assert_eq!(timeline(0)["lanes"].to_string(), r#"["2 t2","2/3 t3"]"#);
+    assert_eq!(
+        timeline(0)["bars"].to_string(),
+        r#"[[0,1000,1500,0,"write(4) = 1"],[1,0,1500,1,"read(3) = 1"]]"#
+    );
+    let text = [
+        "     0.000  3        falls asleep in read(3)",
+        "     1.000  2        write(4) = 1",
+        "     1.500  3        woken: read(3) = 1, slept 1.500 ms",
+    ];
+    assert_eq!(timeline(0)["text"], text.join("\n"));
+    assert_eq!(
+        timeline(0)["notes"].to_string(),
+        r#"["It is of another trial, which deviated too."]"#
+    );
+    assert_eq!(timeline(1)["bars"].as_array().unwrap().len(), 300);
+    assert_eq!(timeline(1)["notes"][0], "The first 100 of 400 calls are only in the JSON.");
+    assert_eq!(timeline(2), Value::Null);
+}
+
+/// Timelines are the first to give way, those of what deviates the last.
+#[test]
+fn timelines_do_not_make_the_page_big() {
+    let mut run = matrices::run(300);
+    for record in &mut run.records {
+        trace(record, 2000);
+    }
+    run.records[7].expected = false;
+    let page = Format::Html.render(&run);
+    assert!(page.len() < 600_000, "{} bytes", page.len());
+    let data = data(&page);
+    let seen = |row: usize| data["rows"][row]["seen"][0].clone();
+    assert_eq!(seen(7)["timeline"]["bars"].as_array().unwrap().len(), 100);
+    assert_eq!(
+        (seen(6)["timeline"].clone(), seen(6)["left_out"].clone()),
+        (Value::Null, true.into())
+    );
+    assert!(page.contains("some evidence of what is as it should be is only in the result"));
 }
 
 #[test]
@@ -87,6 +158,9 @@ fn no_text_gets_out_of_its_place() {
         record.sources = vec![HOSTILE.to_owned()];
         HOSTILE.clone_into(&mut record.evidence.output);
         record.evidence.kernel_log = vec![HOSTILE.to_owned()];
+        trace(record, 1);
+        HOSTILE.clone_into(&mut record.evidence.timeline[0].call);
+        HOSTILE.clone_into(&mut record.evidence.timeline[1].name);
         for check in &mut record.evidence.checks {
             HOSTILE.clone_into(&mut check.observed);
         }

@@ -58,6 +58,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
                 process: 2,
                 thread: 2,
                 name: "main".to_owned(),
+                asleep: slept.then(|| call.clone()),
                 call,
                 result,
                 start: 0,
@@ -84,6 +85,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
                     settled,
                     threads,
                     output,
+                    timeline_is_of_another: !timeline.is_empty(),
                     timeline,
                     kernel_log,
                 }

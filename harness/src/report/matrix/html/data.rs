@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::{Row, Table};
+use super::Room;
+use super::lanes::{self, Timeline};
 use crate::matrix::{Column, PlatformKind};
 use crate::record::{Check, Evidence, Record, Run, Verdict};
 
@@ -85,6 +87,8 @@ struct Seen {
     output: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     log: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeline: Option<Timeline>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     left_out: bool,
 }
@@ -94,20 +98,19 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// The data as JSON that can stand in a script element; with so many checks of a cell that is as it
-/// should be, or without its evidence if that is none.
-pub(super) fn json(table: &Table, checks: usize) -> String {
+/// The data as JSON that can stand in a script element, with as much evidence as there is room for.
+pub(super) fn json(table: &Table, room: &Room) -> String {
     let rows = table.areas().into_iter().flat_map(|(_, rows)| rows);
     let data = Data {
         columns: table.columns.iter().map(ColumnData::of).collect(),
-        rows: rows.map(|row| row_data(table, row, checks)).collect(),
+        rows: rows.map(|row| row_data(table, row, room)).collect(),
         left_out: LEFT_OUT,
     };
     // No text may end the element, or begin a comment in it.
     serde_json::to_string(&data).unwrap_or_default().replace('<', "\\u003c")
 }
 
-fn row_data<'a>(table: &'a Table, row: &'a Row, most: usize) -> RowData<'a> {
+fn row_data<'a>(table: &'a Table, row: &'a Row, room: &Room) -> RowData<'a> {
     let mut data = RowData {
         id: &row.record.id,
         server: None,
@@ -125,13 +128,13 @@ fn row_data<'a>(table: &'a Table, row: &'a Row, most: usize) -> RowData<'a> {
         if let (Some(run), Some(target)) = (&column.run, &record.target) {
             data.server = Some(server(run, target));
         }
-        let seen = look(&mut data, record, most);
+        let seen = look(&mut data, record, room);
         data.at.push(Some(place(&mut data.seen, seen)));
     }
     data
 }
 
-fn look<'a>(data: &mut RowData<'a>, record: &'a Record, checks: usize) -> Seen {
+fn look<'a>(data: &mut RowData<'a>, record: &'a Record, room: &Room) -> Seen {
     let plain = record.verdict == Verdict::Conforms && record.expected;
     let most = if plain { PLAIN } else { NOTABLE };
     let said = Seen {
@@ -142,12 +145,13 @@ fn look<'a>(data: &mut RowData<'a>, record: &'a Record, checks: usize) -> Seen {
         log: record.evidence.kernel_log.join("\n"),
         ..Seen::default()
     };
-    if plain && checks == 0 {
+    if plain && room.checks == 0 {
         return Seen { left_out: true, ..said };
     }
+    let calls = if plain { room.plain_calls } else { room.calls };
     let Evidence { measures, statistics, settled, threads, output, .. } = &record.evidence;
     let made = &record.evidence.checks;
-    let more = if plain { made.len().saturating_sub(checks) } else { 0 };
+    let more = if plain { made.len().saturating_sub(room.checks) } else { 0 };
     // The last and those before it: the last tells how the story ends.
     let last = made.len().saturating_sub(1);
     let shown = made.iter().enumerate().filter(|(at, _)| *at < last - more || *at == last);
@@ -172,6 +176,8 @@ fn look<'a>(data: &mut RowData<'a>, record: &'a Record, checks: usize) -> Seen {
             })
             .collect(),
         output: clip(output, most),
+        timeline: lanes::of(&record.evidence, calls),
+        left_out: calls == 0 && !record.evidence.timeline.is_empty(),
         ..said
     }
 }

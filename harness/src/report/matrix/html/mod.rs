@@ -2,6 +2,7 @@
 //! shows the evidence of a cell beside it.
 
 mod data;
+mod lanes;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -13,8 +14,32 @@ use crate::record::{Record, Verdict};
 
 /// How big a page may be, in bytes.
 const MOST: usize = 600_000;
-/// How many checks are shown of a cell that is as it should be: as many as fit into the page.
-const CHECKS: [usize; 3] = [12, 3, 0];
+/// How much evidence a page has room for.
+struct Room {
+    /// The checks that are shown of a cell that is as it should be; if none, nor is its other evidence.
+    checks: usize,
+    /// The calls of its timeline.
+    plain_calls: usize,
+    /// The calls of the timeline of a cell that is not.
+    calls: usize,
+}
+
+impl Room {
+    /// Whether evidence is left out that the biggest page has.
+    fn is_small(&self) -> bool {
+        (self.checks, self.plain_calls) < (ROOMS[0].checks, ROOMS[0].plain_calls)
+    }
+}
+
+/// What is tried until the page is small enough.
+const ROOMS: [Room; 6] = [
+    Room { checks: 12, plain_calls: 300, calls: 300 },
+    Room { checks: 12, plain_calls: 40, calls: 300 },
+    Room { checks: 12, plain_calls: 0, calls: 300 },
+    Room { checks: 3, plain_calls: 0, calls: 100 },
+    Room { checks: 0, plain_calls: 0, calls: 100 },
+    Room { checks: 0, plain_calls: 0, calls: 0 },
+];
 /// The lines of a console that the page shows at most.
 const TAIL: usize = 40;
 /// How long a column's name may be to fit into the width of a cell.
@@ -23,8 +48,8 @@ const SHORT: usize = 7;
 pub(in super::super) fn render(matrix: &Matrix) -> String {
     let table = Table::of(matrix);
     let mut text = String::new();
-    for checks in CHECKS {
-        text = page(matrix, &table, checks);
+    for room in &ROOMS {
+        text = page(matrix, &table, room);
         if text.len() <= MOST {
             break;
         }
@@ -32,7 +57,7 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
     text
 }
 
-fn page(matrix: &Matrix, table: &Table, checks: usize) -> String {
+fn page(matrix: &Matrix, table: &Table, room: &Room) -> String {
     let title = format!("I/O conformance of {}", title(table));
     let flips = changes::of(table);
     let policy =
@@ -74,10 +99,10 @@ fn page(matrix: &Matrix, table: &Table, checks: usize) -> String {
                 footer.text {
                     h2 { "How this page was made" }
                     pre { "ioconform " (matrix.command.join(" ")) }
-                    @if checks < CHECKS[0] { p.soft { (data::LEFT_OUT) } }
+                    @if room.is_small() { p.soft { (data::LEFT_OUT) } }
                 }
                 aside #drawer role="dialog" tabindex="-1" hidden {}
-                script #data type="application/json" { (PreEscaped(data::json(table, checks))) }
+                script #data type="application/json" { (PreEscaped(data::json(table, room))) }
                 script { (PreEscaped(include_str!("page.js"))) }
             }
         }

@@ -189,6 +189,43 @@
     return pairs.length ? titled("Measured", listed(pairs)) : [];
   }
 
+  // Swim lanes: a row a thread, a bar a call.
+  function draw(tag, attributes, ...children) {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+    element.append(...children);
+    return element;
+  }
+
+  function timeline(seen) {
+    const it = seen.timeline;
+    if (!it) return [];
+    const [left, width, height] = [130, 520, 22];
+    const from = Math.min(...it.bars.map(([, start]) => start));
+    const to = Math.max(...it.bars.map(([, start, micros]) => start + micros), from + 1);
+    const x = (at) => left + ((at - from) / (to - from)) * width;
+    const ms = (micros) => `${(micros / 1000).toFixed(3)} ms`;
+    const bottom = it.lanes.length * height;
+    const rows = it.lanes.flatMap((name, at) => [
+      draw("text", { x: 0, y: at * height + 15 }, name.length > 18 ? `${name.slice(0, 17)}…` : name),
+      draw("line", { x1: left, x2: left + width, y1: at * height + 11, y2: at * height + 11 })]);
+    const bars = it.bars.map(([lane, start, micros, slept, text]) => draw("rect", {
+      x: x(start).toFixed(2), y: lane * height + 4, height: height - 8,
+      width: Math.max(x(start + micros) - x(start), 1).toFixed(2), class: slept ? "slept" : "ran",
+    }, draw("title", {}, `${text}\n${slept ? "slept, " : ""}from ${ms(start)}, for ${ms(micros)}`)));
+    const hatch = draw("pattern", { id: "hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse",
+      patternTransform: "rotate(45)" }, draw("rect", { width: 1.5, height: 5 }));
+    const label = `${it.bars.length} calls of ${it.lanes.length} threads in ${ms(to - from)}; as text below`;
+    const svg = draw("svg", { viewBox: `0 0 ${left + width + 2} ${bottom + 18}`, role: "img", class: "lanes",
+      "aria-label": label }, draw("defs", {}, hatch), ...rows, ...bars,
+      draw("text", { x: left, y: bottom + 14 }, ms(from)),
+      draw("text", { x: left + width, y: bottom + 14, "text-anchor": "end" }, ms(to)));
+    const text = make("details", {}, make("summary", {}, "As text"), make("pre", { className: "calls" }, it.text));
+    const key = make("p", { className: "soft" }, "Full bars are calls, hatched ones those in which the thread slept.");
+    const notes = (it.notes ?? []).map((note) => make("p", { className: "soft" }, note));
+    return titled("Timeline", svg, key, ...notes, text);
+  }
+
   function copied(text) {
     const button = make("button", { type: "button" }, "Copy");
     button.addEventListener("click", () => navigator.clipboard.writeText(text)
@@ -239,6 +276,7 @@
       ...log("Threads", threads),
       ...facts(row, seen),
       ...checks(row, seen),
+      ...timeline(seen),
       ...log("Output", seen.output),
       ...(at !== null && seen.left_out ? [make("p", { className: "soft" }, data.left_out)] : []),
       ...titled("Try it again", make("pre", {}, again), copied(again)),
