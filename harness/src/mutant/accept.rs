@@ -14,10 +14,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "accept.inherits_nonblocking",
         "What is accepted from a nonblocking listener is nonblocking.",
         "accept(2)",
-        ACCEPT4,
+        ACCEPTS,
         |call| {
-            if call.file_flags(call.int(0)) & O_NONBLOCK != 0 {
+            if call.file_flags(call.int(0)) & O_NONBLOCK == 0 {
+                return;
+            }
+            if call.number() == SYS_accept4 {
                 with_flags(call, |flags| flags | SOCK_NONBLOCK);
+            } else {
+                let [socket, address, room] = [0, 1, 2].map(|place| call.argument(place));
+                let flags = SOCK_NONBLOCK.cast_unsigned().into();
+                call.replace(SYS_accept4, [socket, address, room, flags, 0, 0]);
             }
         },
     ),
@@ -159,18 +166,41 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         },
     ),
-    after(
-        "accept.length_is_what_was_written",
-        "Of an address that is cut off the length tells what was written, not what it was.",
-        "accept(2)",
-        ACCEPTS,
-        |call| {
-            let at = call.argument(2);
-            if call.succeeded() && call.u32(at).is_some_and(|length| length > 4) {
-                call.put(at, &4_u32.to_ne_bytes());
+    Mutant {
+        enter: Some(|call| call.note = call.u32(call.argument(2)).unwrap_or(0).into()),
+        ..after(
+            "accept.length_is_what_was_written",
+            "Of an address that is cut off the length tells what was written, not what it was.",
+            "accept(2)",
+            ACCEPTS,
+            |call| {
+                let (at, room) = (call.argument(2), u32::try_from(call.note).unwrap_or(0));
+                if call.succeeded() && call.u32(at).is_some_and(|length| length > room) {
+                    call.put(at, &room.to_ne_bytes());
+                }
+            },
+        )
+    },
+    Mutant {
+        enter: Some(|call| {
+            if call.number() == libc::SYS_close
+                && let Some(last) = call.memory.remove(&(call.argument(0), 0))
+            {
+                call.first(libc::SYS_shutdown, [last, 2, 0, 0, 0, 0]);
             }
-        },
-    ),
+        }),
+        ..after(
+            "accept.ends_with_the_listener",
+            "close of a listener ends what was accepted from it last.",
+            "accept(2)",
+            &[SYS_accept, SYS_accept4, libc::SYS_close],
+            |call| {
+                if call.number() != libc::SYS_close && call.succeeded() {
+                    call.memory.insert((call.argument(0), 0), accepted(call));
+                }
+            },
+        )
+    },
     after(
         "accept.unnamed_client_has_a_name",
         "The address of an AF_UNIX client without a name is longer than the family.",

@@ -144,17 +144,25 @@ pub(super) const MUTANTS: &[Mutant] = &[
         |call| keep(call, "ipv4/ip_unprivileged_port_start"),
     ),
     after(
-        "bind.client_has_the_next_port",
-        "The port that is told is not the one that was chosen, but the next.",
+        "bind.next_port_is_told",
+        "The port that is told of a TCP socket that does not listen is not its own, but the next.",
         "getsockname(2)",
-        &[SYS_getsockname],
+        &[libc::SYS_socket, libc::SYS_listen, SYS_getsockname],
         |call| {
-            let at = call.argument(1) + 2;
-            match call.u16(at).map(u16::from_be) {
-                Some(port @ 1..) if call.succeeded() => {
-                    call.put(at, &port.wrapping_add(1).to_be_bytes());
+            let (number, at) = (call.argument(0), call.argument(1) + 2);
+            match call.number() {
+                libc::SYS_socket => {
+                    let made = u64::try_from(call.result()).unwrap_or(0);
+                    call.memory
+                        .insert((made, 0), u64::from(call.int(1) & 0xf == libc::SOCK_STREAM));
                 }
-                _ => {}
+                libc::SYS_listen => _ = call.memory.remove(&(number, 0)),
+                _ if call.memory.get(&(number, 0)) != Some(&1) => {}
+                _ => {
+                    if let Some(port @ 1..) = call.u16(at).map(u16::from_be) {
+                        call.put(at, &port.wrapping_add(1).to_be_bytes());
+                    }
+                }
             }
         },
     ),

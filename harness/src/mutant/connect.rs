@@ -91,16 +91,26 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         },
     ),
-    before(
+    after(
         "connect.not_with_itself",
-        "connect of a socket that was bound fails with ECONNREFUSED.",
+        "connect of a TCP socket to its own address fails with ECONNREFUSED.",
         "RFC 9293, 3.5",
-        &[libc::SYS_bind, SYS_connect],
+        &[libc::SYS_socket, libc::SYS_bind, SYS_connect],
         |call| {
-            if call.number() == libc::SYS_bind {
-                call.memory.insert((call.argument(0), 0), 1);
-            } else if call.memory.contains_key(&(call.argument(0), 0)) {
-                call.refuse(Errno::ECONNREFUSED);
+            let number = call.argument(0);
+            match call.number() {
+                libc::SYS_socket => {
+                    let made = u64::try_from(call.result()).unwrap_or(0);
+                    call.memory
+                        .insert((made, 0), u64::from(call.int(1) & 0xf == libc::SOCK_STREAM));
+                }
+                libc::SYS_bind => {
+                    if let Some(state) = call.memory.get_mut(&(number, 0)) {
+                        *state *= 2;
+                    }
+                }
+                _ if call.memory.get(&(number, 0)) == Some(&2) => call.refuse(Errno::ECONNREFUSED),
+                _ => {}
             }
         },
     ),

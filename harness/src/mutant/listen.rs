@@ -254,11 +254,36 @@ pub(super) const MUTANTS: &[Mutant] = &[
             let number = call.argument(0);
             match call.number() {
                 libc::SYS_bind => _ = call.memory.insert((number, 0), 1),
-                SYS_close => _ = call.memory.remove(&(number, 0)),
+                libc::SYS_close => _ = call.memory.remove(&(number, 0)),
                 _ if !call.memory.contains_key(&(number, 0)) => call.refuse(Errno::EINVAL),
                 _ => {}
             }
         },
+    ),
+    after(
+        "listen.no_room_is_a_refusal",
+        "A client of a listener without room is refused.",
+        "listen(2)",
+        &[SYS_connect, SYS_getsockopt],
+        |call| {
+            let number = call.argument(0);
+            if call.number() == SYS_connect {
+                if call.failed_with(Errno::EINPROGRESS) {
+                    call.memory.insert((number, 0), 1);
+                }
+            } else if (call.int(1), call.int(2)) == (SOL_SOCKET, libc::SO_ERROR)
+                && call.memory.remove(&(number, 0)).is_some()
+            {
+                call.put(call.argument(3), &libc::ECONNREFUSED.to_ne_bytes());
+            }
+        },
+    ),
+    after(
+        "listen.reset_is_an_end",
+        "What a listener's end resets looks as if it had been closed in good order.",
+        "unix(7)",
+        &[libc::SYS_read, libc::SYS_recvfrom],
+        |call| call.forgive(Errno::ECONNRESET),
     ),
 ];
 

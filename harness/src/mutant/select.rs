@@ -195,6 +195,31 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         },
     ),
+    after(
+        "select.closed_meanwhile_is_skipped",
+        "At its end a select without a time-out leaves out what was closed in the meantime.",
+        "select(2), Multithreaded applications",
+        SELECTS,
+        |call| {
+            if call.result() <= 0 || call.argument(4) != 0 {
+                return;
+            }
+            let (mut set, mut lost) = (set(call, READ), 0);
+            for number in 0..call.int(0).min(1024) {
+                let at = usize::try_from(number / 8).unwrap_or(0);
+                let bit = 1 << (number % 8);
+                let is_set = set.get(at).is_some_and(|byte| byte & bit != 0);
+                if is_set && call.path(number).is_empty() {
+                    set[at] &= !bit;
+                    lost += 1;
+                }
+            }
+            if lost > 0 {
+                call.put(call.argument(READ), &set);
+                call.answer(call.result() - lost);
+            }
+        },
+    ),
     before(
         "select.wakes_one",
         "Of the threads that wait in select for ever, all but the first sleep on.",

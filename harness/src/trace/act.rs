@@ -168,6 +168,16 @@ impl Act<'_> {
         self.then = Then::After(number, arguments);
     }
 
+    /// Wakes another thread of the trial out of its call, which it then makes again, as if nothing had
+    /// been.
+    pub fn disturb(&mut self, thread: u64) {
+        self.touched = true;
+        if let (false, Ok(thread)) = (self.dry, i32::try_from(thread)) {
+            // It may have ended.
+            let _ = nix::sys::ptrace::interrupt(Pid::from_raw(thread));
+        }
+    }
+
     /// An address of memory that the thread does not use.
     pub fn scratch(&self) -> u64 {
         self.registers.scratch()

@@ -125,14 +125,17 @@ impl Task {
     /// How often it gave up its CPU by itself since it began; `None` where the system does not
     /// count.
     pub fn voluntary_switches(&self) -> std::io::Result<Option<u64>> {
-        Ok(number(&self.read("status")?, "voluntary_ctxt_switches:").map(|n| self.without_stops(n)))
+        let stops = self.stops();
+        let switches = number(&self.read("status")?, "voluntary_ctxt_switches:");
+        Ok(switches.map(|switches| switches.saturating_sub(stops)))
     }
 
-    /// A count of switches without those for which a tracer was to blame.
-    fn without_stops(&self, switches: u64) -> u64 {
+    /// How many of its switches a tracer was to blame for, so far. To be asked before them: a thread
+    /// that asks of itself stops in the reading, which would take away what it gave up by itself.
+    fn stops(&self) -> u64 {
         let name = self.directory.file_name().and_then(std::ffi::OsStr::to_str);
         let thread = name.and_then(|name| name.parse().ok()).map(nix::unistd::Pid::from_raw);
-        switches.saturating_sub(thread.map_or(0, crate::trace::stops))
+        thread.map_or(0, crate::trace::stops)
     }
 
     /// What it has used since it began: the time that it ran is the first field of `schedstat`, in
@@ -141,9 +144,10 @@ impl Task {
         let ran = self.read("schedstat").ok().and_then(|line| {
             Some(Duration::from_nanos(line.split_whitespace().next()?.parse().ok()?))
         });
+        let stops = self.stops();
         let status = self.read("status")?;
         let voluntary = number(&status, "voluntary_ctxt_switches:");
-        let voluntary = voluntary.map(|switches| self.without_stops(switches));
+        let voluntary = voluntary.map(|switches| switches.saturating_sub(stops));
         let involuntary = number(&status, "nonvoluntary_ctxt_switches:");
         let ran = ran.map_or_else(|| self.used_cpu(), Ok)?;
         Ok(Counts { ran, switches: voluntary.zip(involuntary) })
