@@ -54,12 +54,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         LOCKS,
         |call| {
             let (flock, operation) = (call.number() == SYS_flock, call.int(1));
-            let release = match flock {
-                true => operation & libc::LOCK_UN != 0,
-                false => {
-                    let kind = call.u16(call.argument(2));
-                    kind == u16::try_from(libc::F_UNLCK).ok()
-                }
+            let release = if flock {
+                operation & libc::LOCK_UN != 0
+            } else {
+                call.u16(call.argument(2)) == u16::try_from(libc::F_UNLCK).ok()
             };
             if !flock && ![libc::F_SETLKW, libc::F_OFD_SETLKW, libc::F_SETLK].contains(&operation) {
                 return;

@@ -68,7 +68,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "select(2), RETURN VALUE",
         SELECTS,
         |call| {
-            let mut bits = vec![0_u8; 128];
+            let mut bits = [0_u8; 128];
             for place in [READ, WRITE, EXCEPT] {
                 let set = set(call, place);
                 bits.iter_mut().zip(set).for_each(|(all, some)| *all |= some);
@@ -93,7 +93,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         SELECTS,
         |call| {
             if call.failed_with(Errno::EBADF) {
-                [READ, WRITE, EXCEPT].into_iter().for_each(|place| _ = clear(call, place));
+                for place in [READ, WRITE, EXCEPT] {
+                    clear(call, place);
+                }
             }
         },
     ),
