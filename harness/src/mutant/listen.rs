@@ -106,13 +106,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         |call| ignore(call, "ipv4/tcp_abort_on_overflow"),
     ),
     after(
-        "listen.queue_is_told_one_longer",
-        "TCP_INFO tells that one connection more waits at a listener.",
-        "tcp(7), TCP_INFO",
-        ANSWERS,
-        |call| raise(call, 24),
-    ),
-    after(
         "listen.limit_is_told_one_larger",
         "TCP_INFO tells a larger backlog than the listener has.",
         "tcp(7), TCP_INFO",
