@@ -1,8 +1,17 @@
 //! Wrong kernels: system calls of a trial rewritten on their way to the kernel, each against one
 //! promise. A case that is worth something fails under one of them.
 
+mod accept;
+mod bind;
+mod connect;
 mod epoll;
+mod epoll_table;
+mod herd;
+mod listen;
 mod older;
+mod poll;
+mod reuseport;
+mod select;
 
 use crate::power::Fate;
 use crate::trace::Act;
@@ -91,9 +100,34 @@ const fn old(
     Mutant { is_old: true, ..before(id, breaks, source, calls, enter) }
 }
 
+/// Whether a call of setsockopt(2) sets this option.
+fn sets(call: &Act, level: i32, name: i32) -> bool {
+    call.number() == libc::SYS_setsockopt && (call.int(1), call.int(2)) == (level, name)
+}
+
+/// Whether a call of write(2) sets this sysctl of `/proc/sys/net`.
+fn writes(call: &Act, sysctl: &str) -> bool {
+    call.number() == libc::SYS_write
+        && call.path(call.int(0)).strip_prefix("/proc/sys/net/") == Some(sysctl)
+}
+
 /// All mutants.
 pub fn all() -> impl Iterator<Item = &'static Mutant> {
-    [epoll::MUTANTS, older::MUTANTS].into_iter().flatten()
+    [
+        accept::MUTANTS,
+        bind::MUTANTS,
+        connect::MUTANTS,
+        epoll::MUTANTS,
+        epoll_table::MUTANTS,
+        herd::MUTANTS,
+        listen::MUTANTS,
+        poll::MUTANTS,
+        reuseport::MUTANTS,
+        select::MUTANTS,
+        older::MUTANTS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The mutant with this id.

@@ -75,6 +75,11 @@ impl Act<'_> {
         self.made.0
     }
 
+    /// The number of the thread that makes it, in its pid namespace.
+    pub fn thread_id(&self) -> u64 {
+        self.thread.as_raw().unsigned_abs().into()
+    }
+
     /// An argument, as the thread gave it.
     pub fn argument(&self, place: usize) -> u64 {
         self.made.1.get(place).copied().unwrap_or(0)
@@ -125,6 +130,20 @@ impl Act<'_> {
         self.answer(-i64::from(error as i32));
     }
 
+    /// After the call: if it has failed with the first of these errors, it fails with the second.
+    pub fn confuse(&mut self, error: Errno, with: Errno) {
+        if self.failed_with(error) {
+            self.refuse(with);
+        }
+    }
+
+    /// After the call: if it has failed with this error, it returns 0.
+    pub fn forgive(&mut self, error: Errno) {
+        if self.failed_with(error) {
+            self.answer(0);
+        }
+    }
+
     /// Makes it another call with other arguments.
     pub fn replace(&mut self, number: i64, arguments: [u64; 6]) {
         self.touched = true;
@@ -147,6 +166,16 @@ impl Act<'_> {
     pub fn also(&mut self, number: i64, arguments: [u64; 6]) {
         self.touched = true;
         self.then = Then::After(number, arguments);
+    }
+
+    /// Wakes another thread of the trial out of its call, which it then makes again, as if nothing had
+    /// been.
+    pub fn disturb(&mut self, thread: u64) {
+        self.touched = true;
+        if let (false, Ok(thread)) = (self.dry, i32::try_from(thread)) {
+            // It may have ended.
+            let _ = nix::sys::ptrace::interrupt(Pid::from_raw(thread));
+        }
     }
 
     /// An address of memory that the thread does not use.
@@ -189,9 +218,7 @@ impl Act<'_> {
 
     /// What this number of its is open on.
     pub fn kind(&self, descriptor: i32) -> Kind {
-        let link = std::fs::read_link(format!("/proc/{}/fd/{descriptor}", self.thread));
-        let link = link.map(|link| link.to_string_lossy().into_owned()).unwrap_or_default();
-        match &*link {
+        match &*self.path(descriptor) {
             "anon_inode:[eventpoll]" => Kind::Epoll,
             "anon_inode:[eventfd]" => Kind::Eventfd,
             "anon_inode:[timerfd]" => Kind::Timerfd,
@@ -202,6 +229,13 @@ impl Act<'_> {
             link if link.starts_with("pipe:") => Kind::Pipe,
             _ => Kind::Other,
         }
+    }
+
+    /// The path that this number of its is open on, or what `/proc/PID/fd` shows instead; empty if
+    /// it is not open.
+    pub fn path(&self, descriptor: i32) -> String {
+        let link = std::fs::read_link(format!("/proc/{}/fd/{descriptor}", self.thread));
+        link.map(|link| link.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
     /// The flags of this open file description (`O_NONBLOCK` and the like), from
