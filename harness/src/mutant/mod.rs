@@ -1,8 +1,18 @@
 //! Wrong kernels: system calls of a trial rewritten on their way to the kernel, each against one
 //! promise. A case that is worth something fails under one of them.
 
+mod eintr;
 mod epoll;
+mod eventfd;
+mod means;
 mod older;
+mod options;
+mod pipe;
+mod processes;
+mod ring;
+mod sockets;
+mod uring;
+mod watching;
 
 use crate::power::Fate;
 use crate::trace::Act;
@@ -26,6 +36,9 @@ pub struct Mutant {
     pub survives: &'static str,
     /// Whether it is not wrong but old: it lacks something, and says so.
     pub is_old: bool,
+    /// Whether it also sees calls that a signal has interrupted and that are to be made again: their
+    /// result is one of `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`.
+    pub sees_restarts: bool,
 }
 
 impl Mutant {
@@ -57,6 +70,7 @@ const fn before(
         leave: None,
         survives: "",
         is_old: false,
+        sees_restarts: false,
     }
 }
 
@@ -77,7 +91,31 @@ const fn after(
         leave: Some(leave),
         survives: "",
         is_old: false,
+        sees_restarts: false,
     }
+}
+
+/// A mutant that changes calls before they begin, and what has come of them.
+const fn both(
+    id: &'static str,
+    breaks: &'static str,
+    source: &'static str,
+    calls: &'static [i64],
+    enter: fn(&mut Act),
+    leave: fn(&mut Act),
+) -> Mutant {
+    Mutant { leave: Some(leave), ..before(id, breaks, source, calls, enter) }
+}
+
+/// A mutant that changes what has come of calls that a signal has interrupted, too.
+const fn interrupted(
+    id: &'static str,
+    breaks: &'static str,
+    source: &'static str,
+    calls: &'static [i64],
+    leave: fn(&mut Act),
+) -> Mutant {
+    Mutant { sees_restarts: true, ..after(id, breaks, source, calls, leave) }
 }
 
 /// A kernel that is not wrong but older: it refuses what it does not know.
@@ -93,7 +131,27 @@ const fn old(
 
 /// All mutants.
 pub fn all() -> impl Iterator<Item = &'static Mutant> {
-    [epoll::MUTANTS, older::MUTANTS].into_iter().flatten()
+    [
+        eintr::MUTANTS,
+        epoll::MUTANTS,
+        eventfd::EVENTFD,
+        eventfd::SIGNALFD,
+        eventfd::TIMERFD,
+        older::MUTANTS,
+        options::MUTANTS,
+        pipe::MUTANTS,
+        processes::AIO,
+        processes::PIDFD,
+        processes::SIGIO,
+        sockets::BLOCKING,
+        sockets::MESSAGES,
+        sockets::NONBLOCKING,
+        uring::MUTANTS,
+        watching::OBSERVE,
+        watching::TIMEOUT,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The mutant with this id.

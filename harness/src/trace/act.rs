@@ -187,11 +187,22 @@ impl Act<'_> {
         Some(u64::from_ne_bytes(self.bytes(address, 8)?.try_into().ok()?))
     }
 
+    /// What this number of its is open on, as the link in `/proc/PID/fd` names it; `""` if nothing.
+    pub fn name(&self, descriptor: i32) -> String {
+        let link = std::fs::read_link(format!("/proc/{}/fd/{descriptor}", self.thread));
+        link.map(|link| link.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Whether this number of its is open on a pipe, with a name or without.
+    pub fn is_fifo(&self, descriptor: i32) -> bool {
+        use std::os::unix::fs::FileTypeExt as _;
+        let file = std::fs::metadata(format!("/proc/{}/fd/{descriptor}", self.thread));
+        file.is_ok_and(|file| file.file_type().is_fifo())
+    }
+
     /// What this number of its is open on.
     pub fn kind(&self, descriptor: i32) -> Kind {
-        let link = std::fs::read_link(format!("/proc/{}/fd/{descriptor}", self.thread));
-        let link = link.map(|link| link.to_string_lossy().into_owned()).unwrap_or_default();
-        match &*link {
+        match &*self.name(descriptor) {
             "anon_inode:[eventpoll]" => Kind::Epoll,
             "anon_inode:[eventfd]" => Kind::Eventfd,
             "anon_inode:[timerfd]" => Kind::Timerfd,
