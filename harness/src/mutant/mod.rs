@@ -1,10 +1,12 @@
 //! Wrong kernels: system calls of a trial rewritten on their way to the kernel, each against one
 //! promise. A case that is worth something fails under one of them.
 
+mod connections;
 mod eintr;
 mod epoll;
 mod eventfd;
 mod means;
+mod messages;
 mod older;
 mod options;
 mod pipe;
@@ -132,11 +134,13 @@ const fn old(
 /// All mutants.
 pub fn all() -> impl Iterator<Item = &'static Mutant> {
     [
+        connections::MUTANTS,
         eintr::MUTANTS,
         epoll::MUTANTS,
         eventfd::EVENTFD,
         eventfd::SIGNALFD,
         eventfd::TIMERFD,
+        messages::MUTANTS,
         older::MUTANTS,
         options::MUTANTS,
         pipe::MUTANTS,
@@ -144,7 +148,6 @@ pub fn all() -> impl Iterator<Item = &'static Mutant> {
         processes::PIDFD,
         processes::SIGIO,
         sockets::BLOCKING,
-        sockets::MESSAGES,
         sockets::NONBLOCKING,
         uring::MUTANTS,
         watching::OBSERVE,

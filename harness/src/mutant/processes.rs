@@ -74,7 +74,7 @@ pub(super) const PIDFD: &[Mutant] = &[
         "pidfd_open(2), NOTES",
         &[SYS_poll],
         |call| {
-            told(call, |events| if events & 1 << 16 == 0 { events } else { events ^ (0x10 << 16) })
+            told(call, |events| if events & 1 << 16 == 0 { events } else { events ^ (0x10 << 16) });
         },
     ),
     after(
@@ -280,7 +280,7 @@ pub(super) const AIO: &[Mutant] = &[
         "io_setup(2), ERRORS: EINVAL",
         &[SYS_io_setup],
         |call| {
-            if call.argument(0) & 0xffff_ffff == 0 {
+            if call.int(0) == 0 {
                 call.set_argument(0, 1);
             }
         },
