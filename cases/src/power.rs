@@ -18,6 +18,14 @@ pub const UNPROVEN: &[(&str, &str)] = &[
         "cost.wakeup.the_writer_pays_for_each_sleeper",
         "what it checks is the time of a write, which no rewriting makes the same for few sleepers and for many",
     ),
+    (
+        "uring.features.*",
+        "asks whether the kernel has something: one that says no is older, not wrong, and the case says `unsupported`",
+    ),
+    (
+        "uring.setup.submissions_*",
+        "this flag is newer than the kernel on which mutants were tried: the case ends as `unsupported`",
+    ),
 ];
 
 /// Cases that end otherwise under a tracer, and why.

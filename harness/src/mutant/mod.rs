@@ -4,14 +4,26 @@
 mod accept;
 mod bind;
 mod connect;
+mod connections;
+mod eintr;
 mod epoll;
 mod epoll_table;
+mod eventfd;
 mod herd;
 mod listen;
+mod means;
+mod messages;
 mod older;
+mod options;
+mod pipe;
 mod poll;
+mod processes;
 mod reuseport;
+mod ring;
 mod select;
+mod sockets;
+mod uring;
+mod watching;
 
 use crate::power::Fate;
 use crate::trace::Act;
@@ -35,6 +47,9 @@ pub struct Mutant {
     pub survives: &'static str,
     /// Whether it is not wrong but old: it lacks something, and says so.
     pub is_old: bool,
+    /// Whether it also sees calls that a signal has interrupted and that are to be made again: their
+    /// result is one of `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`.
+    pub sees_restarts: bool,
 }
 
 impl Mutant {
@@ -66,6 +81,7 @@ const fn before(
         leave: None,
         survives: "",
         is_old: false,
+        sees_restarts: false,
     }
 }
 
@@ -86,7 +102,31 @@ const fn after(
         leave: Some(leave),
         survives: "",
         is_old: false,
+        sees_restarts: false,
     }
+}
+
+/// A mutant that changes calls before they begin, and what has come of them.
+const fn both(
+    id: &'static str,
+    breaks: &'static str,
+    source: &'static str,
+    calls: &'static [i64],
+    enter: fn(&mut Act),
+    leave: fn(&mut Act),
+) -> Mutant {
+    Mutant { leave: Some(leave), ..before(id, breaks, source, calls, enter) }
+}
+
+/// A mutant that changes what has come of calls that a signal has interrupted, too.
+const fn interrupted(
+    id: &'static str,
+    breaks: &'static str,
+    source: &'static str,
+    calls: &'static [i64],
+    leave: fn(&mut Act),
+) -> Mutant {
+    Mutant { sees_restarts: true, ..after(id, breaks, source, calls, leave) }
 }
 
 /// A kernel that is not wrong but older: it refuses what it does not know.
@@ -117,14 +157,30 @@ pub fn all() -> impl Iterator<Item = &'static Mutant> {
         accept::MUTANTS,
         bind::MUTANTS,
         connect::MUTANTS,
+        connections::MUTANTS,
+        eintr::MUTANTS,
         epoll::MUTANTS,
         epoll_table::MUTANTS,
+        eventfd::EVENTFD,
+        eventfd::SIGNALFD,
+        eventfd::TIMERFD,
         herd::MUTANTS,
         listen::MUTANTS,
+        messages::MUTANTS,
+        older::MUTANTS,
+        options::MUTANTS,
+        pipe::MUTANTS,
         poll::MUTANTS,
+        processes::AIO,
+        processes::PIDFD,
+        processes::SIGIO,
         reuseport::MUTANTS,
         select::MUTANTS,
-        older::MUTANTS,
+        sockets::BLOCKING,
+        sockets::NONBLOCKING,
+        uring::MUTANTS,
+        watching::OBSERVE,
+        watching::TIMEOUT,
     ]
     .into_iter()
     .flatten()

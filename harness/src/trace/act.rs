@@ -216,6 +216,13 @@ impl Act<'_> {
         Some(u64::from_ne_bytes(self.bytes(address, 8)?.try_into().ok()?))
     }
 
+    /// Whether this number of its is open on a pipe, with a name or without.
+    pub fn is_fifo(&self, descriptor: i32) -> bool {
+        use std::os::unix::fs::FileTypeExt as _;
+        let file = std::fs::metadata(format!("/proc/{}/fd/{descriptor}", self.thread));
+        file.is_ok_and(|file| file.file_type().is_fifo())
+    }
+
     /// What this number of its is open on.
     pub fn kind(&self, descriptor: i32) -> Kind {
         match &*self.path(descriptor) {

@@ -199,15 +199,15 @@ impl Tracer {
             }
             return trace::resume(thread, 0);
         }
-        if RESTARTS.contains(&registers.result()) {
-            return trace::resume(thread, 0);
-        }
         let mut then = Then::Nothing;
         for (at, note) in notes.iter().enumerate() {
             let mutant = self.mutants[at];
             let Some(leave) = mutant.leave.filter(|_| mutant.calls.contains(&made.0)) else {
                 continue;
             };
+            if RESTARTS.contains(&registers.result()) && !mutant.sees_restarts {
+                continue;
+            }
             let act = self.act(at, thread, registers, made, true, |act| {
                 act.note = *note;
                 leave(act);
