@@ -396,6 +396,7 @@ pub(crate) enum Only {
 
 /// How cases are run, and what is told of it.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Execution {
     /// Trials side by side [default: the number of CPUs]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]

@@ -51,7 +51,9 @@ pub(crate) fn show(cases: &[&'static Case], screen: &Screen) -> Result<u8, Failu
             return Ok(INTERRUPTED);
         };
         screen.line(&format!("{}\n", headed(&record)));
-        lanes::draw(&record.evidence, usize::MAX).iter().for_each(|line| screen.line(line));
+        for line in lanes::draw(&record.evidence, usize::MAX) {
+            screen.line(&line);
+        }
     }
     Ok(code)
 }

@@ -209,7 +209,7 @@ mod tests {
             of_epoll_ctl(libc::EPOLL_CTL_ADD as u64),
             of_futex((libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG) as u64),
             of_fcntl(libc::F_GETFL as u64),
-            of_fcntl(libc::F_GETSIG as u64),
+            of_fcntl(11), // F_GETSIG
             of_fcntl(libc::F_DUPFD_CLOEXEC as u64),
             of_epoll_ctl(0),
             of_fcntl(u64::MAX),

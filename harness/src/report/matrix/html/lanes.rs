@@ -59,8 +59,9 @@ pub(super) fn of(evidence: &Evidence, most: usize) -> Option<Timeline> {
 
 fn label(lane: &Lane) -> String {
     let Lane { process, thread, name } = lane;
-    match lane.is_a_process() {
-        true => format!("{thread} {name}"),
-        false => format!("{process}/{thread} {name}"),
+    if lane.is_a_process() {
+        format!("{thread} {name}")
+    } else {
+        format!("{process}/{thread} {name}")
     }
 }
