@@ -174,6 +174,6 @@ fn a_timeline_is_drawn() {
         svg.contains("<title>read(3) = 1\nslept, from 2.000 ms, for 1.500 ms</title>"),
         "{svg}"
     );
-    let text = "     2.000  3        falls asleep in read(3)\n     3.000  2        write(4) = 1\n";
+    let text = "     1.000  2        write(4) = 1 ×3, until 5.000\n     1.500  3        woken: read(3) = 1, slept 1.500 ms\n";
     assert!(rest.contains(text), "{rest}");
 }
