@@ -236,3 +236,36 @@ fn what_cannot_be_traced_is_said() {
         .code(3)
         .stdout(contains("cannot be traced: it traces a process itself"));
 }
+
+#[test]
+fn a_mutant_is_caught_by_a_case_whose_check_fails() {
+    ioconform(&home())
+        .args(["mutants", "epoll.oneshot_is_for_ever", "--case", "epoll.oneshot", "-v"])
+        .assert()
+        .code(0)
+        .stdout(contains("caught   epoll.oneshot_is_for_ever"))
+        .stdout(contains("Caught epoll.oneshot."))
+        .stdout(contains("1 mutants caught"));
+}
+
+#[test]
+fn a_mutant_that_nobody_catches_fails_the_command() {
+    let home = home();
+    let page = path(&home, "power.md");
+    ioconform(&home)
+        .args(["mutants", "epoll.oneshot_is_for_ever", "--case", "pipe.capacity", "-o", &page])
+        .assert()
+        .code(1)
+        .stdout(contains("SURVIVES epoll.oneshot_is_for_ever"));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("- epoll.oneshot_is_for_ever: **no reason is known**"), "{page}");
+}
+
+#[test]
+fn mutants_are_listed_and_unknown_ones_refused() {
+    let list = ioconform(&home()).args(["mutants", "--list"]).assert().code(0);
+    let list = String::from_utf8_lossy(&list.get_output().stdout).into_owned();
+    assert!(list.lines().count() >= 80, "{list}");
+    let mistyped = ["mutants", "epoll.oneshot_is_for_eve"];
+    assert_refused(ioconform(&home()).args(mistyped), "did you mean epoll.oneshot_is_for_ever");
+}

@@ -76,7 +76,7 @@ const CALLS: &[(i64, &str, &str)] = calls! {
     exit_group "i" as SYS_exit_group,
     fcntl "icx" as SYS_fcntl,
     flock "ii" as SYS_flock,
-    futex "pFxtpx" as SYS_futex,
+    futex "pFxppx" as SYS_futex,
     getsockname "ipp" as SYS_getsockname,
     getsockopt "iiipp" as SYS_getsockopt,
     io_getevents "xiipt" as SYS_io_getevents,
