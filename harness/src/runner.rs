@@ -213,12 +213,13 @@ impl<'a> Running<'a> {
     /// left. A failure of the suite is forgiven once an attempt succeeds; a deviation never is:
     /// both verdicts stand in the record, which stays unexpected. Nothing if it was cancelled.
     fn attempt(&self, item: Item) -> Option<Record> {
-        let untraceable = reason_for(self.plan.untraceable, item.case);
+        let untraceable =
+            if self.plan.trace { reason_for(self.plan.untraceable, item.case) } else { None };
         let tracing = (self.plan.trace && untraceable.is_none()).then_some(&Tracing::Record);
         let mut tally = Tally::default();
         for number in 1..=self.plan.attempts.max(1) {
             let Some(mut record) = self.trial(item, tracing) else { break };
-            if let Some(reason) = untraceable.filter(|_| self.plan.trace) {
+            if let Some(reason) = untraceable {
                 record.remark(&format!("not traced: {reason}"));
             }
             if record.expected && number > 1 && tally.only(Verdict::Error) {
