@@ -6,7 +6,7 @@ use libc::{
 };
 use nix::errno::Errno;
 
-use super::means::{change_u32, exchange, forgive};
+use super::means::change_u32;
 use super::{Mutant, after, before, both};
 use crate::trace::{Act, Kind};
 
@@ -73,7 +73,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "The ioctls about queues succeed on a listener.",
         "tcp(7), Ioctls",
         &[SYS_ioctl],
-        |call| forgive(call, Errno::EINVAL),
+        |call| call.forgive(Errno::EINVAL),
     ),
     before(
         "tcp.shutdown_is_of_both",
@@ -159,7 +159,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "sendfile from a socket is a success that does nothing.",
         "sendfile(2), EINVAL",
         &[SYS_sendfile],
-        |call| forgive(call, Errno::EINVAL),
+        |call| call.forgive(Errno::EINVAL),
     ),
     after(
         "unix.names_are_empty",
@@ -177,14 +177,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "A connect to a name of which nobody listens fails with ENOENT.",
         "connect(2), ERRORS: ECONNREFUSED",
         &[SYS_connect],
-        |call| exchange(call, Errno::ECONNREFUSED, Errno::ENOENT),
+        |call| call.confuse(Errno::ECONNREFUSED, Errno::ENOENT),
     ),
     after(
         "unix.name_in_use_is_invalid",
         "bind to a name in use fails with EINVAL.",
         "bind(2), EADDRINUSE",
         &[libc::SYS_bind],
-        |call| exchange(call, Errno::EADDRINUSE, Errno::EINVAL),
+        |call| call.confuse(Errno::EADDRINUSE, Errno::EINVAL),
     ),
     both(
         "udp.connected_to_everybody",

@@ -6,7 +6,7 @@ use libc::{
 };
 use nix::errno::Errno;
 
-use super::means::{buffer, change_u32, change_u64, do_not_wait, exchange, forgive, halve_time};
+use super::means::{buffer, change_u32, change_u64, do_not_wait, halve_time};
 use super::{Mutant, after, before};
 use crate::trace::{Act, Kind};
 
@@ -67,7 +67,7 @@ pub(super) const EVENTFD: &[Mutant] = &[
         CALLS,
         |call| {
             if is(call, Kind::Eventfd) {
-                exchange(call, Errno::EAGAIN, Errno::EINVAL);
+                call.confuse(Errno::EAGAIN, Errno::EINVAL);
             }
         },
     ),
@@ -78,7 +78,7 @@ pub(super) const EVENTFD: &[Mutant] = &[
         CALLS,
         |call| {
             if is(call, Kind::Eventfd) {
-                exchange(call, Errno::EINVAL, Errno::EAGAIN);
+                call.confuse(Errno::EINVAL, Errno::EAGAIN);
             }
         },
     ),
@@ -198,7 +198,7 @@ pub(super) const TIMERFD: &[Mutant] = &[
         READS,
         |call| {
             if is(call, Kind::Timerfd) {
-                exchange(call, Errno::EAGAIN, Errno::EINVAL);
+                call.confuse(Errno::EAGAIN, Errno::EINVAL);
             }
         },
     ),
@@ -209,7 +209,7 @@ pub(super) const TIMERFD: &[Mutant] = &[
         CALLS,
         |call| {
             if is(call, Kind::Timerfd) {
-                forgive(call, Errno::EINVAL);
+                call.forgive(Errno::EINVAL);
             }
         },
     ),
@@ -255,7 +255,7 @@ pub(super) const SIGNALFD: &[Mutant] = &[
         READS,
         |call| {
             if is(call, Kind::Signalfd) {
-                exchange(call, Errno::EAGAIN, Errno::EINVAL);
+                call.confuse(Errno::EAGAIN, Errno::EINVAL);
             }
         },
     ),
@@ -266,7 +266,7 @@ pub(super) const SIGNALFD: &[Mutant] = &[
         READS,
         |call| {
             if is(call, Kind::Signalfd) {
-                exchange(call, Errno::EINVAL, Errno::EAGAIN);
+                call.confuse(Errno::EINVAL, Errno::EAGAIN);
             }
         },
     ),

@@ -1,7 +1,6 @@
 //! What several mutants do to calls.
 
 use libc::{O_NONBLOCK, SYS_fcntl, SYS_getsockopt, SYS_setsockopt};
-use nix::errno::Errno;
 
 use crate::trace::Act;
 
@@ -34,20 +33,6 @@ pub(super) fn with_flag(call: &mut Act, flag: i32) {
     if !has_flag(call, flag) {
         let flags = call.int(place) | flag;
         call.set_argument(place, u64::from(flags.cast_unsigned()));
-    }
-}
-
-/// Makes one error another.
-pub(super) fn exchange(call: &mut Act, error: Errno, other: Errno) {
-    if call.failed_with(error) {
-        call.refuse(other);
-    }
-}
-
-/// Makes an error a success that returns 0.
-pub(super) fn forgive(call: &mut Act, error: Errno) {
-    if call.failed_with(error) {
-        call.answer(0);
     }
 }
 

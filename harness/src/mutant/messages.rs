@@ -7,7 +7,7 @@ use libc::{
 };
 use nix::errno::Errno;
 
-use super::means::{exchange, forgive, has_flag, one_less, spoil, with_flag, without_flag};
+use super::means::{has_flag, one_less, spoil, with_flag, without_flag};
 use super::sockets::{ALL, READS, SENDS, is_socket};
 use super::{Mutant, after, before};
 use crate::trace::Act;
@@ -111,7 +111,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         WRITES,
         |call| {
             if is_socket(call) {
-                exchange(call, Errno::EPIPE, Errno::ECONNRESET);
+                call.confuse(Errno::EPIPE, Errno::ECONNRESET);
             }
         },
     ),
@@ -122,7 +122,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ALL,
         |call| {
             if is_socket(call) {
-                forgive(call, Errno::ECONNRESET);
+                call.forgive(Errno::ECONNRESET);
             }
         },
     ),
@@ -142,7 +142,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "What needs a connection fails with EINVAL, not ENOTCONN.",
         "recv(2), ENOTCONN",
         &[SYS_recvfrom, SYS_sendto, libc::SYS_shutdown, libc::SYS_getpeername],
-        |call| exchange(call, Errno::ENOTCONN, Errno::EINVAL),
+        |call| call.confuse(Errno::ENOTCONN, Errno::EINVAL),
     ),
     after(
         "tcp.the_peer_is_forgotten",
@@ -212,28 +212,28 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "What a message cannot carry is refused with EMSGSIZE.",
         "unix(7), SCM_RIGHTS",
         &[SYS_sendmsg],
-        |call| exchange(call, Errno::EINVAL, Errno::EMSGSIZE),
+        |call| call.confuse(Errno::EINVAL, Errno::EMSGSIZE),
     ),
     after(
         "unix.permission_is_access",
         "What is not permitted is refused with EACCES.",
         "unix(7), EPERM",
         SENDS,
-        |call| exchange(call, Errno::EPERM, Errno::EACCES),
+        |call| call.confuse(Errno::EPERM, Errno::EACCES),
     ),
     after(
         "udp.too_long_is_no_room",
         "A datagram that is too long is refused with ENOBUFS.",
         "send(2), EMSGSIZE",
         SENDS,
-        |call| exchange(call, Errno::EMSGSIZE, Errno::ENOBUFS),
+        |call| call.confuse(Errno::EMSGSIZE, Errno::ENOBUFS),
     ),
     after(
         "udp.no_destination_is_invalid",
         "A send without an address fails with EINVAL.",
         "send(2), EDESTADDRREQ",
         SENDS,
-        |call| exchange(call, Errno::EDESTADDRREQ, Errno::EINVAL),
+        |call| call.confuse(Errno::EDESTADDRREQ, Errno::EINVAL),
     ),
     after(
         "udp.urgent_is_taken",
@@ -242,7 +242,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         SENDS,
         |call| {
             if has_flag(call, MSG_OOB) {
-                forgive(call, Errno::EOPNOTSUPP);
+                call.forgive(Errno::EOPNOTSUPP);
             }
         },
     ),
@@ -251,7 +251,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "That nobody is at a port is told by EHOSTUNREACH.",
         "udp(7), ECONNREFUSED",
         &[SYS_sendto, SYS_recvfrom, SYS_sendmsg],
-        |call| exchange(call, Errno::ECONNREFUSED, Errno::EHOSTUNREACH),
+        |call| call.confuse(Errno::ECONNREFUSED, Errno::EHOSTUNREACH),
     ),
     before(
         "udp.one_is_not_enough",

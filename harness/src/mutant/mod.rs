@@ -64,6 +64,26 @@ impl Mutant {
     }
 }
 
+/// A mutant that does nothing yet.
+const fn idle(
+    id: &'static str,
+    breaks: &'static str,
+    source: &'static str,
+    calls: &'static [i64],
+) -> Mutant {
+    Mutant {
+        id,
+        breaks,
+        source,
+        calls,
+        enter: None,
+        leave: None,
+        survives: "",
+        is_old: false,
+        sees_restarts: false,
+    }
+}
+
 /// A mutant that changes calls before they begin.
 const fn before(
     id: &'static str,
@@ -72,17 +92,7 @@ const fn before(
     calls: &'static [i64],
     enter: fn(&mut Act),
 ) -> Mutant {
-    Mutant {
-        id,
-        breaks,
-        source,
-        calls,
-        enter: Some(enter),
-        leave: None,
-        survives: "",
-        is_old: false,
-        sees_restarts: false,
-    }
+    Mutant { enter: Some(enter), ..idle(id, breaks, source, calls) }
 }
 
 /// A mutant that changes what has come of calls.
@@ -93,17 +103,7 @@ const fn after(
     calls: &'static [i64],
     leave: fn(&mut Act),
 ) -> Mutant {
-    Mutant {
-        id,
-        breaks,
-        source,
-        calls,
-        enter: None,
-        leave: Some(leave),
-        survives: "",
-        is_old: false,
-        sees_restarts: false,
-    }
+    Mutant { leave: Some(leave), ..idle(id, breaks, source, calls) }
 }
 
 /// A mutant that changes calls before they begin, and what has come of them.
@@ -115,7 +115,7 @@ const fn both(
     enter: fn(&mut Act),
     leave: fn(&mut Act),
 ) -> Mutant {
-    Mutant { leave: Some(leave), ..before(id, breaks, source, calls, enter) }
+    Mutant { enter: Some(enter), leave: Some(leave), ..idle(id, breaks, source, calls) }
 }
 
 /// A mutant that changes what has come of calls that a signal has interrupted, too.

@@ -8,9 +8,7 @@ use libc::{
 };
 use nix::errno::Errno;
 
-use super::means::{
-    change_option, change_u32, change_u64, exchange, forgive, halve_time, ignore_option, is_option,
-};
+use super::means::{change_option, change_u32, change_u64, halve_time, ignore_option, is_option};
 use super::{Mutant, after, before};
 
 /// A kernel that takes an option and does nothing about it.
@@ -219,7 +217,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[SYS_setsockopt],
         |call| {
             if call.int(2) == libc::SO_SNDLOWAT {
-                exchange(call, Errno::ENOPROTOOPT, Errno::EINVAL);
+                call.confuse(Errno::ENOPROTOOPT, Errno::EINVAL);
             }
         },
     ),
@@ -230,7 +228,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[SYS_setsockopt],
         |call| {
             for error in [Errno::EOPNOTSUPP, Errno::EPERM, Errno::EDOM] {
-                forgive(call, error);
+                call.forgive(error);
             }
         },
     ),

@@ -7,7 +7,7 @@ use libc::{
 };
 use nix::errno::Errno;
 
-use super::means::{change_u32, change_u64, do_not_wait, exchange, forgive, one_less, spoil};
+use super::means::{change_u32, change_u64, do_not_wait, one_less, spoil};
 use super::{Mutant, after, before};
 use crate::trace::Act;
 
@@ -25,7 +25,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         TRANSFERS,
         |call| {
             if is_pipe(call) {
-                exchange(call, Errno::EAGAIN, Errno::EINVAL);
+                call.confuse(Errno::EAGAIN, Errno::EINVAL);
             }
         },
     ),
@@ -110,7 +110,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         WRITES,
         |call| {
             if is_pipe(call) {
-                exchange(call, Errno::EPIPE, Errno::EIO);
+                call.confuse(Errno::EPIPE, Errno::EIO);
             }
         },
     ),
@@ -174,8 +174,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[SYS_fcntl],
         |call| {
             if call.int(1) == F_SETPIPE_SZ {
-                exchange(call, Errno::EBUSY, Errno::EINVAL);
-                exchange(call, Errno::EPERM, Errno::EINVAL);
+                call.confuse(Errno::EBUSY, Errno::EINVAL);
+                call.confuse(Errno::EPERM, Errno::EINVAL);
             }
         },
     ),
@@ -211,7 +211,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         WRITES,
         |call| {
             if is_pipe(call) {
-                forgive(call, Errno::EFAULT);
+                call.forgive(Errno::EFAULT);
             }
         },
     ),
@@ -252,7 +252,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "A pipe has a position, which is 0.",
         "lseek(2), ERRORS: ESPIPE",
         &[libc::SYS_lseek, SYS_pread64, SYS_pwrite64, SYS_splice],
-        |call| forgive(call, Errno::ESPIPE),
+        |call| call.forgive(Errno::ESPIPE),
     ),
     after(
         "pipe.wrong_end_is_invalid",
@@ -261,7 +261,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[SYS_read, SYS_write],
         |call| {
             if is_pipe(call) {
-                exchange(call, Errno::EBADF, Errno::EINVAL);
+                call.confuse(Errno::EBADF, Errno::EINVAL);
             }
         },
     ),
@@ -270,7 +270,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "What splice and tee have to refuse is nothing to them, and a success.",
         "splice(2), ERRORS: EINVAL",
         MOVES,
-        |call| forgive(call, Errno::EINVAL),
+        |call| call.forgive(Errno::EINVAL),
     ),
     before("pipe.tee_takes_the_data", "tee takes the data away.", "tee(2)", &[SYS_tee], |call| {
         let [from, to, length, flags] = [0, 1, 2, 3].map(|place| call.argument(place));
@@ -305,7 +305,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "A nonblocking open of a FIFO to write fails with EAGAIN if nobody reads.",
         "open(2), ERRORS: ENXIO",
         &[SYS_openat],
-        |call| exchange(call, Errno::ENXIO, Errno::EAGAIN),
+        |call| call.confuse(Errno::ENXIO, Errno::EAGAIN),
     ),
     before(
         "pipe.both_ways_is_refused",

@@ -7,7 +7,7 @@ use libc::{
 };
 use nix::errno::Errno;
 
-use super::means::{change_u32, change_u64, exchange, forgive, halve_time};
+use super::means::{change_u32, change_u64, halve_time};
 use super::{Mutant, after, before};
 use crate::trace::{Act, Kind};
 
@@ -44,7 +44,7 @@ pub(super) const PIDFD: &[Mutant] = &[
         "pidfd_open and pidfd_send_signal fail with EINVAL if the process is gone.",
         "pidfd_open(2), ERRORS: ESRCH",
         &[SYS_pidfd_open, SYS_pidfd_send_signal],
-        |call| exchange(call, Errno::ESRCH, Errno::EINVAL),
+        |call| call.confuse(Errno::ESRCH, Errno::EINVAL),
     ),
     before(
         "pidfd.signals_are_lost",
@@ -106,7 +106,7 @@ pub(super) const PIDFD: &[Mutant] = &[
         "waitid with PIDFD_NONBLOCK fails with ECHILD while the process lives.",
         "pidfd_open(2), PIDFD_NONBLOCK",
         &[SYS_waitid],
-        |call| exchange(call, Errno::EAGAIN, Errno::ECHILD),
+        |call| call.confuse(Errno::EAGAIN, Errno::ECHILD),
     ),
     after(
         "pidfd.survives_exec",
@@ -126,7 +126,7 @@ pub(super) const PIDFD: &[Mutant] = &[
         &[SYS_read],
         |call| {
             if call.kind(call.int(0)) == Kind::Pidfd {
-                forgive(call, Errno::EINVAL);
+                call.forgive(Errno::EINVAL);
             }
         },
     ),
@@ -237,8 +237,8 @@ pub(super) const SIGIO: &[Mutant] = &[
         &[SYS_fcntl],
         |call| {
             if [F_SETOWN, F_SETSIG].contains(&call.int(1)) {
-                forgive(call, Errno::ESRCH);
-                forgive(call, Errno::EINVAL);
+                call.forgive(Errno::ESRCH);
+                call.forgive(Errno::EINVAL);
             }
         },
     ),
@@ -292,7 +292,7 @@ pub(super) const AIO: &[Mutant] = &[
         &[SYS_io_setup],
         |call| {
             if call.u64(call.argument(1)).is_some_and(|id| id != 0) {
-                forgive(call, Errno::EINVAL);
+                call.forgive(Errno::EINVAL);
             }
         },
     ),
@@ -301,7 +301,7 @@ pub(super) const AIO: &[Mutant] = &[
         "io_setup beyond the limit fails with ENOMEM.",
         "io_setup(2), ERRORS: EAGAIN",
         &[SYS_io_setup],
-        |call| exchange(call, Errno::EAGAIN, Errno::ENOMEM),
+        |call| call.confuse(Errno::EAGAIN, Errno::ENOMEM),
     ),
     after(
         "aio.submit_tells_one_less",
@@ -319,7 +319,7 @@ pub(super) const AIO: &[Mutant] = &[
         "What io_submit and io_getevents refuse with EINVAL is nothing, and a success.",
         "io_submit(2), ERRORS: EINVAL",
         &[SYS_io_submit, SYS_io_getevents],
-        |call| forgive(call, Errno::EINVAL),
+        |call| call.forgive(Errno::EINVAL),
     ),
     after(
         "aio.result_is_one_less",

@@ -7,7 +7,7 @@ use libc::{
 };
 use nix::errno::Errno;
 
-use super::means::{change_u32, do_not_wait, exchange, forgive, with_flag, without_flag};
+use super::means::{change_u32, do_not_wait, with_flag, without_flag};
 use super::{Mutant, after, before};
 use crate::trace::{Act, Kind};
 
@@ -108,14 +108,14 @@ pub(super) const BLOCKING: &[Mutant] = &[
         "accept on a listener that was shut down fails with ECONNABORTED.",
         "accept(2), ERRORS: EINVAL",
         ACCEPTS,
-        |call| exchange(call, Errno::EINVAL, Errno::ECONNABORTED),
+        |call| call.confuse(Errno::EINVAL, Errno::ECONNABORTED),
     ),
     after(
         "blocking.refused_is_unreachable",
         "connect to a port on which nobody listens fails with EHOSTUNREACH.",
         "connect(2), ERRORS: ECONNREFUSED",
         &[SYS_connect],
-        |call| exchange(call, Errno::ECONNREFUSED, Errno::EHOSTUNREACH),
+        |call| call.confuse(Errno::ECONNREFUSED, Errno::EHOSTUNREACH),
     ),
     after(
         "blocking.peer_is_another",
@@ -138,7 +138,7 @@ pub(super) const NONBLOCKING: &[Mutant] = &[
         ALL,
         |call| {
             if is_socket(call) {
-                exchange(call, Errno::EAGAIN, Errno::EINVAL);
+                call.confuse(Errno::EAGAIN, Errno::EINVAL);
             }
         },
     ),
@@ -190,14 +190,14 @@ pub(super) const NONBLOCKING: &[Mutant] = &[
         "A nonblocking connect fails with EAGAIN, not EINPROGRESS.",
         "connect(2), ERRORS: EINPROGRESS",
         &[SYS_connect],
-        |call| exchange(call, Errno::EINPROGRESS, Errno::EAGAIN),
+        |call| call.confuse(Errno::EINPROGRESS, Errno::EAGAIN),
     ),
     after(
         "nonblocking.connect_is_repeated",
         "A connect on a connected socket succeeds.",
         "connect(2), ERRORS: EISCONN",
         &[SYS_connect],
-        |call| forgive(call, Errno::EISCONN),
+        |call| call.forgive(Errno::EISCONN),
     ),
     before(
         "nonblocking.nowait_waits",
@@ -211,7 +211,7 @@ pub(super) const NONBLOCKING: &[Mutant] = &[
         "With RWF_NOWAIT what would have to wait fails with EIO.",
         "preadv2(2), ERRORS: EAGAIN",
         VECTORS,
-        |call| exchange(call, Errno::EAGAIN, Errno::EIO),
+        |call| call.confuse(Errno::EAGAIN, Errno::EIO),
     ),
     after(
         "nonblocking.unsupported_is_again",
@@ -220,7 +220,7 @@ pub(super) const NONBLOCKING: &[Mutant] = &[
         VECTORS,
         |call| {
             if call.is_fifo(call.int(0)) {
-                exchange(call, Errno::EOPNOTSUPP, Errno::EAGAIN);
+                call.confuse(Errno::EOPNOTSUPP, Errno::EAGAIN);
             }
         },
     ),

@@ -6,7 +6,7 @@ use libc::{
 };
 use nix::errno::Errno;
 
-use super::means::{forgive, halve_time};
+use super::means::halve_time;
 use super::{Mutant, after, before, both, interrupted};
 use crate::trace::Act;
 
@@ -64,7 +64,7 @@ pub(super) const TIMEOUT: &[Mutant] = &[
         "A time-out that is no time is a success.",
         "poll(2), ERRORS: EINVAL",
         PRECISE,
-        |call| forgive(call, Errno::EINVAL),
+        |call| call.forgive(Errno::EINVAL),
     ),
     both(
         "timeout.rest_is_not_told",
