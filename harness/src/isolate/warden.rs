@@ -102,7 +102,8 @@ fn watch_over(order: &Order, folder: &Path) -> std::io::Result<Outcome> {
     let (report, report_writer) = std::io::pipe()?;
     let (output, output_writer) = std::io::pipe()?;
     let (status, status_writer) = std::io::pipe()?;
-    let (traced, traced_writer) = std::io::pipe()?;
+    let (traced, traced_writer) =
+        order.tracing.as_ref().map(|_| std::io::pipe()).transpose()?.unzip();
     let writers = Writers {
         report: report_writer,
         output: output_writer,
@@ -117,19 +118,16 @@ fn watch_over(order: &Order, folder: &Path) -> std::io::Result<Outcome> {
     drop(writers);
 
     let mut intake = Intake {
-        report,
-        output,
+        report: Stream::of(Some(report), REPORT),
+        output: Stream::of(Some(output), OUTPUT),
+        traced: Stream::of(traced, REPORT),
         status,
-        traced,
-        reported: Vec::new(),
-        printed: Vec::new(),
-        told: Vec::new(),
     };
     let end = intake.until_ended(Instant::now() + order.limit);
     let hung = matches!(end, Ok(End::Deadline));
     let threads = if hung { autopsy::threads(&subjects(init)) } else { Vec::new() };
     end_everything(init);
-    intake.drain();
+    intake.streams().into_iter().for_each(Stream::drain);
     remove(folder).map_err(|error| {
         std::io::Error::new(error.kind(), format!("cannot remove {}: {error}", folder.display()))
     })?;
@@ -183,15 +181,55 @@ enum End {
     Orphaned,
 }
 
+/// A pipe, and what has come out of it.
+struct Stream {
+    /// None once it is at its end, or if there never was one.
+    pipe: Option<PipeReader>,
+    taken: Vec<u8>,
+    /// What is kept: the rest is dropped.
+    most: usize,
+}
+
+impl Stream {
+    fn of(pipe: Option<PipeReader>, most: usize) -> Stream {
+        Stream { pipe, taken: Vec::new(), most }
+    }
+
+    /// What `poll` is to look at.
+    fn watched(&self) -> PollFd<'_> {
+        let pipe = self.pipe.as_ref().map_or(process::borrow(GONE), AsFd::as_fd);
+        PollFd::new(pipe, PollFlags::POLLIN)
+    }
+
+    /// Reads once. Returns whether something came.
+    fn take_in(&mut self) -> std::io::Result<bool> {
+        let Some(pipe) = &mut self.pipe else { return Ok(false) };
+        let mut chunk = [0; 16 * 1024];
+        let length = pipe.read(&mut chunk)?;
+        if length == 0 {
+            self.pipe = None;
+        }
+        let room = self.most.saturating_sub(self.taken.len());
+        self.taken.extend_from_slice(&chunk[..length.min(room)]);
+        Ok(length > 0)
+    }
+
+    /// Takes in what is left after everything that could write has ended, without waiting for a
+    /// writer that escaped.
+    fn drain(&mut self) {
+        if let Some(pipe) = &self.pipe {
+            let _ = fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        }
+        while self.take_in().is_ok_and(|came| came) {}
+    }
+}
+
 /// What comes in from the trial and its init.
 struct Intake {
-    report: PipeReader,
-    output: PipeReader,
+    report: Stream,
+    output: Stream,
+    traced: Stream,
     status: PipeReader,
-    traced: PipeReader,
-    reported: Vec<u8>,
-    printed: Vec<u8>,
-    told: Vec<u8>,
 }
 
 /// The ends of the pipes that the init and the trial write to.
@@ -199,14 +237,18 @@ struct Writers {
     report: PipeWriter,
     output: PipeWriter,
     status: PipeWriter,
-    traced: PipeWriter,
+    /// For a tracer, if the trial is to have one.
+    traced: Option<PipeWriter>,
 }
 
 impl Intake {
+    fn streams(&mut self) -> [&mut Stream; 3] {
+        [&mut self.report, &mut self.output, &mut self.traced]
+    }
+
     /// Takes in reports and output until the trial has ended or something ends it.
     fn until_ended(&mut self, deadline: Instant) -> std::io::Result<End> {
         let runner = process::borrow(0);
-        let (mut report_open, mut output_open, mut traced_open) = (true, true, true);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -215,44 +257,28 @@ impl Intake {
             // A pipe whose writers are gone hangs up for ever: it leaves the set, which `poll`
             // does with a descriptor that is not there. Of the runner only its end is of
             // interest: no order comes while one is carried out.
-            let nothing = process::borrow(GONE);
             let mut fds = [
                 PollFd::new(self.status.as_fd(), PollFlags::POLLIN),
                 PollFd::new(runner, PollFlags::empty()),
-                PollFd::new(
-                    if report_open { self.report.as_fd() } else { nothing },
-                    PollFlags::POLLIN,
-                ),
-                PollFd::new(
-                    if output_open { self.output.as_fd() } else { nothing },
-                    PollFlags::POLLIN,
-                ),
-                PollFd::new(
-                    if traced_open { self.traced.as_fd() } else { nothing },
-                    PollFlags::POLLIN,
-                ),
+                self.report.watched(),
+                self.output.watched(),
+                self.traced.watched(),
             ];
             match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            let [status, runner, report, output, traced] = fds.map(|fd| fd.any().unwrap_or(false));
+            let [status, runner, ready @ ..] = fds.map(|fd| fd.any().unwrap_or(false));
             if runner {
                 return Ok(End::Orphaned);
             }
-            if report && report_open {
-                report_open = take_in(&mut self.report, &mut self.reported, REPORT)? > 0;
-            }
-            if output && output_open {
-                output_open = take_in(&mut self.output, &mut self.printed, OUTPUT)? > 0;
-            }
-            if traced && traced_open {
-                traced_open = take_in(&mut self.traced, &mut self.told, REPORT)? > 0;
+            for (stream, _) in self.streams().into_iter().zip(ready).filter(|(_, ready)| *ready) {
+                stream.take_in()?;
             }
             if status {
                 return Ok(End::Ended(self.read_status()));
             }
-            if self.reported.len() >= REPORT {
+            if self.report.taken.len() >= REPORT {
                 return Ok(End::Runaway);
             }
         }
@@ -264,27 +290,6 @@ impl Intake {
         self.status.read_exact(&mut raw).ok()?;
         WaitStatus::from_raw(Pid::from_raw(1), i32::from_ne_bytes(raw)).ok()
     }
-
-    /// Takes in what is left in the pipes after everything that could write to them has ended,
-    /// without waiting for a writer that escaped.
-    fn drain(&mut self) {
-        for pipe in [&self.report, &self.output, &self.traced] {
-            let _ = fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
-        }
-        while take_in(&mut self.report, &mut self.reported, REPORT).is_ok_and(|length| length > 0) {
-        }
-        while take_in(&mut self.output, &mut self.printed, OUTPUT).is_ok_and(|length| length > 0) {}
-        while take_in(&mut self.traced, &mut self.told, REPORT).is_ok_and(|length| length > 0) {}
-    }
-}
-
-/// Reads once; keeps at most `most` bytes in all and drops the rest. Returns how many came.
-fn take_in(pipe: &mut PipeReader, into: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
-    let mut chunk = [0; 16 * 1024];
-    let length = pipe.read(&mut chunk)?;
-    let room = most.saturating_sub(into.len());
-    into.extend_from_slice(&chunk[..length.min(room)]);
-    Ok(length)
 }
 
 /// Ends the init and all below it. The end of a pid namespace's init is the end of all in it;
@@ -312,8 +317,8 @@ fn end_everything(init: Pid) {
 
 fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
     let mut outcome = failed("");
-    outcome.evidence.output = printable(&String::from_utf8_lossy(&intake.printed));
-    for line in intake.told.split(|byte| *byte == b'\n') {
+    outcome.evidence.output = printable(&String::from_utf8_lossy(&intake.output.taken));
+    for line in intake.traced.taken.split(|byte| *byte == b'\n') {
         match serde_json::from_slice(line) {
             Ok(Told::Span(span)) => outcome.evidence.timeline.push(span),
             Ok(Told::Touched(mutant)) => outcome.touched.push(mutant),
@@ -323,7 +328,7 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
     }
     let mut ended = None;
     let mut garbage = None;
-    for line in intake.reported.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    for line in intake.report.taken.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match serde_json::from_slice(line) {
             Ok(Message::Check(check)) => outcome.evidence.checks.push(check),
             Ok(Message::Measure(measure)) => outcome.evidence.measures.push(measure),
@@ -367,25 +372,19 @@ fn init(order: &Order, folder: &Path, writers: Writers) -> i32 {
     if process::die_with_parent().is_err() {
         return 1;
     }
-    let Ok((gate, open)) = std::io::pipe() else { return 1 };
-    let tracer = order.tracing.as_ref().map(|tracing| Tracer::new(tracing, traced));
-    let Ok(mut tracer) = tracer.transpose() else { return 1 };
-    let mut ends = Some((report, output, gate));
-    let forked = process::fork(|| match ends.take() {
-        Some((report, output, gate)) => {
-            process::close(&open);
-            trial(order, folder, me, report, output, gate)
-        }
-        None => 1,
-    });
+    let tracer = order.tracing.as_ref().zip(traced);
+    let tracer = tracer.map(|(tracing, traced)| Tracer::new(tracing, traced)).transpose();
+    let Ok(mut tracer) = tracer else { return 1 };
+    // The parent's copies of the pipes are moved into the closure and closed with it.
+    let child = || trial(order, folder, me, report, output);
+    let forked = match tracer {
+        Some(_) => Tracer::fork(child),
+        None => process::fork(child).map_err(Into::into),
+    };
     let Ok(trial) = forked else { return 1 };
-    drop(ends);
     let raw = match &mut tracer {
-        Some(tracer) => tracer.follow(trial, || drop(open)),
-        None => {
-            drop(open);
-            reap_until(trial)
-        }
+        Some(tracer) => tracer.follow(trial),
+        None => reap_until(trial),
     };
     let told = raw.ok().map(|raw| status.write_all(&raw.to_ne_bytes()));
     i32::from(told.is_none_or(|told| told.is_err()))
@@ -402,21 +401,12 @@ fn reap_until(trial: Pid) -> nix::Result<i32> {
     }
 }
 
-/// The trial itself, which waits until `gate` is at its end.
-fn trial(
-    order: &Order,
-    folder: &Path,
-    parent: Pid,
-    report: PipeWriter,
-    output: PipeWriter,
-    mut gate: PipeReader,
-) -> i32 {
-    let waited = gate.read(&mut [0]);
-    drop(gate);
-    let prepared = waited.and_then(|_| prepare_trial(parent, report, output));
-    match prepared.and_then(|report| {
-        order.tracing.as_ref().map_or(Ok(()), Tracing::stop_calls).map(|()| report)
-    }) {
+/// The trial itself.
+fn trial(order: &Order, folder: &Path, parent: Pid, report: PipeWriter, output: PipeWriter) -> i32 {
+    let prepared = prepare_trial(parent, report, output);
+    // From here on its calls are the case's.
+    let stop_calls = || order.tracing.as_ref().map_or(Ok(()), Tracing::stop_calls);
+    match prepared.and_then(|report| stop_calls().map(|()| report)) {
         Ok(report) => {
             let mut trial =
                 Trial::new(report, order.limit, order.target.clone(), folder.to_owned());

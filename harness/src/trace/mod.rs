@@ -13,12 +13,10 @@ mod timeline;
 mod tracer;
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 
 use serde::{Deserialize, Serialize};
 
 use crate::mutant::{self, Mutant};
-use crate::sys::process;
 use crate::sys::trace::stop_at;
 
 pub use act::{Act, Kind, Memory};
@@ -60,27 +58,11 @@ impl Tracing {
 
 /// Finds out whether a trial can be traced here, by tracing one that does nothing.
 pub(crate) fn probe() -> std::io::Result<()> {
-    let (gate, open) = std::io::pipe()?;
     let (_, nowhere) = std::io::pipe()?;
     let tracing = Tracing::Record;
     let mut tracer = Tracer::new(&tracing, nowhere)?;
-    let mut ends = Some((gate, &open));
-    let child = process::fork(|| {
-        let Some((mut gate, open)) = ends.take() else { return 1 };
-        process::close(open);
-        let waited = gate.read(&mut [0]);
-        i32::from(waited.and_then(|_| tracing.stop_calls()).is_err())
-    })?;
-    drop(ends);
-    let followed = tracer.follow(child, || drop(open));
-    let status = match followed {
-        Ok(status) => status,
-        Err(error) => {
-            nix::sys::wait::waitpid(child, None)?;
-            return Err(error.into());
-        }
-    };
-    match status {
+    let child = Tracer::fork(|| i32::from(tracing.stop_calls().is_err()))?;
+    match tracer.follow(child)? {
         0 => Ok(()),
         _ => Err(std::io::Error::other("seccomp(2) is refused")),
     }

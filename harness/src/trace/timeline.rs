@@ -170,7 +170,7 @@ impl Recorder {
 }
 
 /// The descriptors by which a trial tells its warden have this number or one above it.
-const REPORTS: u64 = 1000;
+pub(super) const REPORTS: u64 = 1000;
 
 /// Where the suite, the C library and the loader look.
 const WINDOWS: [&str; 6] =

@@ -1,15 +1,18 @@
 //! The loop that waits for stops and lets threads go on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use super::act::{Act, Memory, Then, write};
-use super::timeline::Recorder;
+use super::timeline::{REPORTS, Recorder};
 use super::{Told, Tracing, board};
 use crate::mutant::Mutant;
+use crate::sys::process;
 use crate::sys::trace::{self, Event, Registers};
 
 /// Results of calls that a signal has interrupted and that will be made again (`ERESTARTSYS` to
@@ -60,11 +63,27 @@ impl Tracer {
         })
     }
 
-    /// Traces the trial, which waits for that, and all that it starts, until it has ended. `ready` is
-    /// called when it may go on. Returns its status as wait(2) encodes it.
-    pub(crate) fn follow(&mut self, trial: Pid, ready: impl FnOnce()) -> nix::Result<i32> {
-        trace::attach(trial)?;
-        ready();
+    /// Forks a trial, which runs `child` as soon as it is traced, and exits with what that returns.
+    pub(crate) fn fork(child: impl FnOnce() -> i32) -> std::io::Result<Pid> {
+        let (mut gate, open) = std::io::pipe()?;
+        let opens = &open;
+        let trial = process::fork(move || {
+            process::close(opens);
+            // The gate is at its end when it opens.
+            let waited = gate.read_to_end(&mut Vec::new());
+            drop(gate);
+            if waited.is_ok() { child() } else { 1 }
+        })?;
+        if let Err(error) = trace::attach(trial) {
+            kill(trial, Signal::SIGKILL)?;
+            waitpid(trial, None)?;
+            return Err(error.into());
+        }
+        Ok(trial)
+    }
+
+    /// Lets everything run until the trial has ended; returns its status as wait(2) encodes it.
+    pub(crate) fn follow(&mut self, trial: Pid) -> nix::Result<i32> {
         loop {
             match trace::next() {
                 Ok((thread, Event::Ended(status))) => {
@@ -284,5 +303,5 @@ struct Acted {
 /// Whether a call is one by which the suite reports: those are nobody's to change.
 fn is_the_suites(made: (i64, [u64; 6])) -> bool {
     let by_number = [libc::SYS_write, libc::SYS_close, libc::SYS_fcntl, libc::SYS_writev];
-    by_number.contains(&made.0) && made.1[0] >= 1000
+    by_number.contains(&made.0) && made.1[0] >= REPORTS
 }
