@@ -234,7 +234,7 @@ fn told(out: &mut String, table: &Table) {
 
 /// What deviates or could not be judged, each thing that was seen once, with the systems that show it.
 fn deviations(out: &mut String, table: &Table) {
-    let notable = |record: &Record| {
+    let notable = |_: usize, record: &Record| {
         !record.expected || matches!(record.verdict, Verdict::Deviates | Verdict::Error)
     };
     let rows: Vec<(&Row, Outcomes)> =
@@ -274,10 +274,10 @@ fn deviations(out: &mut String, table: &Table) {
 type Outcomes<'a> = Vec<(&'a Record, Vec<usize>)>;
 
 /// The different things that were seen of a case, and where.
-pub(super) fn outcomes<'a>(row: &Row<'a>, keep: impl Fn(&Record) -> bool) -> Outcomes<'a> {
+pub(super) fn outcomes<'a>(row: &Row<'a>, keep: impl Fn(usize, &Record) -> bool) -> Outcomes<'a> {
     let mut outcomes = Outcomes::new();
     for (at, record) in row.cells.iter().enumerate() {
-        let Some(record) = record.filter(|record| keep(record)) else { continue };
+        let Some(record) = record.filter(|record| keep(at, record)) else { continue };
         let same = |known: &Record| {
             alike(Some(known), Some(record))
                 && (&known.reason, &known.note) == (&record.reason, &record.note)

@@ -1,7 +1,12 @@
 //! What the script of the page knows: the evidence of every cell, each thing that was seen once a row.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -46,6 +51,8 @@ struct RowData<'a> {
     /// The arguments behind the id that mean a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<String>,
+    /// How sure its claim is, and where that stands.
+    source: String,
     /// Where its checks are in the source.
     file: &'a str,
     /// Every check: sentence, expression, expected value, line.
@@ -98,22 +105,26 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// The data as JSON that can stand in a script element, with as much evidence as there is room for.
-pub(super) fn json(table: &Table, room: &Room) -> String {
+/// The data as JSON, packed (zlib) and in base64, with as much evidence as there is room for.
+pub(super) fn packed(table: &Table, room: &Room) -> String {
     let rows = table.areas().into_iter().flat_map(|(_, rows)| rows);
     let data = Data {
         columns: table.columns.iter().map(ColumnData::of).collect(),
         rows: rows.map(|row| row_data(table, row, room)).collect(),
         left_out: LEFT_OUT,
     };
-    // No text may end the element, or begin a comment in it.
-    serde_json::to_string(&data).unwrap_or_default().replace('<', "\\u003c")
+    let json = serde_json::to_vec(&data).unwrap_or_default();
+    let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
+    // Memory takes all that is written to it.
+    let packed = packer.write_all(&json).and_then(|()| packer.finish()).unwrap_or_default();
+    STANDARD.encode(packed)
 }
 
 fn row_data<'a>(table: &'a Table, row: &'a Row, room: &Room) -> RowData<'a> {
     let mut data = RowData {
         id: &row.record.id,
         server: None,
+        source: format!("{}: {}", row.record.strength, row.record.sources.join("; ")),
         file: row.record.evidence.checks.first().map_or("", |check| &check.file),
         checks: Vec::new(),
         names: Vec::new(),

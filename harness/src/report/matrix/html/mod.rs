@@ -6,7 +6,7 @@ mod lanes;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::changes::{self, Flip};
+use super::changes::{self, Elsewhere, Flip};
 use super::markdown::{outcomes, title};
 use super::{Row, Table, alike, claims, counted, glyph, is_judged, meaning, sentence};
 use crate::matrix::{Column, Matrix};
@@ -49,7 +49,7 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
     let table = Table::of(matrix);
     let mut text = String::new();
     for room in &ROOMS {
-        text = page(matrix, &table, room);
+        text = lean(&page(matrix, &table, room));
         if text.len() <= MOST {
             break;
         }
@@ -60,6 +60,8 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
 fn page(matrix: &Matrix, table: &Table, room: &Room) -> String {
     let title = format!("I/O conformance of {}", title(table));
     let flips = changes::of(table);
+    let elsewhere_told = changes::elsewhere(table);
+    let others: Vec<_> = elsewhere_told.iter().map(|other| other.at).collect();
     let policy =
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
     html! {
@@ -85,14 +87,14 @@ fn page(matrix: &Matrix, table: &Table, room: &Room) -> String {
                 }
                 main {
                     (changed(&flips))
-                    (elsewhere(table))
+                    (elsewhere(table, elsewhere_told))
                     h2.text #cases { "Every case" }
                     (filter(table))
                     p.text.soft.keys {
                         "Press " kbd { "/" } " to search, the arrows to walk through the cells, "
                         kbd { "Enter" } " for the evidence, " kbd { "Esc" } " to close it."
                     }
-                    @for (area, rows) in table.areas() { (section(table, area, &rows)) }
+                    @for (area, rows) in table.areas() { (section(table, area, &rows, &others)) }
                     (told(table))
                     (systems(table))
                 }
@@ -102,13 +104,21 @@ fn page(matrix: &Matrix, table: &Table, room: &Room) -> String {
                     @if room.is_small() { p.soft { (data::LEFT_OUT) } }
                 }
                 aside #drawer role="dialog" tabindex="-1" hidden {}
-                script #data type="application/json" { (PreEscaped(data::json(table, room))) }
+                script #data type="text/plain" { (data::packed(table, room)) }
                 script { (PreEscaped(include_str!("page.js"))) }
             }
         }
     }
     .into_string()
         + "\n"
+}
+
+/// Without the end tags that HTML lets one leave out (section 13.1.2.4, "Optional tags"): a tenth of
+/// the page.
+fn lean(page: &str) -> String {
+    ["</td>", "</th>", "</tr>", "</li>", "</p>"]
+        .iter()
+        .fold(page.to_owned(), |page, tag| page.replace(tag, ""))
 }
 
 /// The class of a verdict in the style sheet and the script.
@@ -171,8 +181,7 @@ fn changed(flips: &[Flip]) -> Markup {
     }
 }
 
-fn elsewhere(table: &Table) -> Markup {
-    let others = changes::elsewhere(table);
+fn elsewhere(table: &Table, others: Vec<Elsewhere>) -> Markup {
     html! {
         @if !others.is_empty() {
             section.text #elsewhere {
@@ -223,7 +232,7 @@ fn is_apart(columns: &[Column], at: usize) -> bool {
     at > 0 && columns[at].platform.kind != columns[at - 1].platform.kind
 }
 
-fn section(table: &Table, area: &str, rows: &[&Row]) -> Markup {
+fn section(table: &Table, area: &str, rows: &[&Row], others: &[usize]) -> Markup {
     let columns = table.columns;
     let unexpected =
         rows.iter().filter(|row| row.cells.iter().flatten().any(|record| !record.expected)).count();
@@ -260,24 +269,24 @@ fn section(table: &Table, area: &str, rows: &[&Row]) -> Markup {
                         }
                     }
                 } }
-                tbody { @for row in rows { (line(table, row)) } }
+                tbody { @for row in rows { (line(table, row, others)) } }
             }
         }
     }
 }
 
-fn line(table: &Table, row: &Row) -> Markup {
+/// A row. What is known of the systems at the places `others` is told before, all together.
+fn line(table: &Table, row: &Row, others: &[usize]) -> Markup {
     let record = row.record;
-    let told = outcomes(row, |record| {
-        let plain = record.verdict == Verdict::Conforms && record.expected;
-        !plain || !record.evidence.kernel_log.is_empty()
+    let told = outcomes(row, |at, record| {
+        let known = record.verdict == Verdict::Conforms || others.contains(&at);
+        !(known && record.expected) || !record.evidence.kernel_log.is_empty()
     });
     html! {
         tr id=(row.name) {
-            th scope="row" { details {
+            th { details {
                 summary { (row.rest()) }
                 p { (prose(&record.claim)) }
-                p.soft { (record.strength) ": " (record.sources.join("; ")) }
                 @if !told.is_empty() { ul { @for (record, places) in told { li {
                     (glyph(record.verdict)) " " b { (table.ranges(&places)) } " " (record.verdict)
                     @if !record.expected { ", unexpectedly" }
@@ -287,39 +296,48 @@ fn line(table: &Table, row: &Row) -> Markup {
                         ", observed " code { (clipped(&check.observed)) }
                     }
                     @for line in &record.evidence.kernel_log { br; code { (line) } }
-                    @if !record.note.is_empty() { br; small { (prose(&record.note)) } }
                 } } } }
             } }
-            @for at in 0..row.cells.len() { (cell(table, row, at)) }
+            @for (at, width) in blocks(table, row) { (block(table, row, at, width)) }
         }
     }
 }
 
-/// A cell, as short as HTML allows: there are thousands. `n` begins a block of equal neighbours, `f`
-/// is another verdict than the one to its left, `w` has a kernel's warning.
-fn cell(table: &Table, row: &Row, at: usize) -> Markup {
+/// Equal neighbours of a row, as blocks: where each begins, and how many cells it has.
+fn blocks(table: &Table, row: &Row) -> Vec<(usize, usize)> {
+    let mut blocks: Vec<(usize, usize)> = Vec::new();
+    for at in 0..row.cells.len() {
+        let goes_on =
+            at > 0 && !is_apart(table.columns, at) && alike(row.cells[at - 1], row.cells[at]);
+        match blocks.last_mut() {
+            Some((_, width)) if goes_on => *width += 1,
+            _ => blocks.push((at, 1)),
+        }
+    }
+    blocks
+}
+
+/// A block of cells, as short as HTML allows: there are thousands. `f` is another verdict than the one
+/// to its left, `w` has a kernel's warning. The script makes cells of it.
+fn block(table: &Table, row: &Row, at: usize, width: usize) -> Markup {
     let apart = is_apart(table.columns, at);
+    let width = (width > 1).then_some(width);
     let Some(record) = row.cells[at] else {
-        return PreEscaped(if apart { "<td class=gap>" } else { "<td>" }.to_owned());
+        return html! { td colspan=[width] {} };
     };
     let before = if apart || at == 0 { None } else { row.cells[at - 1] };
     let change = before.is_some_and(|before| {
         before.verdict != record.verdict && is_judged(before.verdict) && is_judged(record.verdict)
     });
     let mut class = class(record);
-    for (holds, more) in [
-        (!alike(before, Some(record)), " n"),
-        (change, " f"),
-        (!record.evidence.kernel_log.is_empty(), " w"),
-        (apart, " gap"),
-    ] {
-        class += if holds { more } else { "" };
+    class += if change { " f" } else { "" };
+    class += if record.evidence.kernel_log.is_empty() { "" } else { " w" };
+    let id = change.then(|| format!("{}@{}", row.name, table.columns[at].name));
+    if id.is_some() || class.contains(' ') {
+        return html! { td class=(class) colspan=[width] id=[id] { (record.verdict) } };
     }
-    if class.contains(' ') {
-        let id = change.then(|| format!("{}@{}", row.name, table.columns[at].name));
-        return html! { td class=(class) id=[id] { (record.verdict) } };
-    }
-    PreEscaped(format!("<td class={class}>{}", record.verdict))
+    let width = width.map_or(String::new(), |width| format!(" colspan={width}"));
+    PreEscaped(format!("<td class={class}{width}>{}", record.verdict))
 }
 
 fn told(table: &Table) -> Markup {
@@ -384,5 +402,5 @@ fn prose(text: &str) -> Markup {
 
 /// At most so much of a text as a table bears.
 fn clipped(text: &str) -> String {
-    data::clip(text, 240)
+    data::clip(text, 120)
 }

@@ -1,8 +1,25 @@
 "use strict";
 // Filters the table and opens its cells. All of it can be read without this.
 // The address is #CASE@SYSTEM?q=TEXT&verdict=WORD&area=AREA&kernel=SYSTEM, each part at will.
-(() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+(async () => {
+  if (!("DecompressionStream" in window)) return;
+  const packed = atob(document.getElementById("data").textContent);
+  const bytes = new Blob([Uint8Array.from(packed, (byte) => byte.charCodeAt(0))]).stream();
+  const data = await new Response(bytes.pipeThrough(new DecompressionStream("deflate"))).json();
+
+  // A block of equal neighbours becomes cells again.
+  for (const cell of document.querySelectorAll(".matrix td[colspan]")) {
+    const { colSpan } = cell;
+    cell.removeAttribute("colspan");
+    for (let at = 1; at < colSpan; at++) {
+      const copy = cell.cloneNode(true);
+      copy.removeAttribute("id");
+      copy.classList.remove("f");
+      copy.classList.add("m");
+      cell.after(copy);
+    }
+  }
+
   const form = document.getElementById("filter");
   const drawer = document.getElementById("drawer");
   const count = form.querySelector("output");
@@ -14,6 +31,8 @@
     row.cells = [...row.tr.cells].slice(1);
     row.text = `${row.name} ${row.tr.cells[0].textContent}`.toLowerCase();
     row.seen = data.rows[at];
+    row.tr.closest("table").querySelectorAll("thead .gap").forEach((head) =>
+      row.tr.cells[head.cellIndex].classList.add("gap"));
   });
   const byName = new Map(rows.map((row) => [row.name, row]));
   const places = new Map(data.columns.map((column, at) => [column.name, at]));
@@ -255,7 +274,7 @@
     const word = at === null ? "not tried" : cell.textContent;
     const badge = kind(cell);
     const again = [column.again, row.seen.id, row.seen.server].filter(Boolean).join(" ");
-    const [claim, source] = row.tr.querySelectorAll("details > p");
+    const claim = row.tr.querySelector("details > p");
     const closer = make("button", { type: "button", title: "Esc" }, "Close");
     closer.addEventListener("click", close);
     const log = (title, lines) => lines ? titled(title, make("pre", {}, lines)) : [];
@@ -266,7 +285,7 @@
         closer),
       make("h2", {}, `${row.name} on ${column.name}`),
       claim.cloneNode(true),
-      source.cloneNode(true),
+      make("p", { className: "soft" }, row.seen.source),
       strip(row, place),
       ...(seen.reason ? titled("Because", make("p", {}, seen.reason)) : []),
       ...(seen.note ? titled("What is known of it", make("p", {}, seen.note)) : []),
