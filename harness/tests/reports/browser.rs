@@ -113,6 +113,9 @@ fn the_page_loads_filters_and_opens_what_its_address_says() {
 
 /// What a person's keys do, and what the page answers to each.
 const KEYS: &str = r#"<script>
+const ready = setInterval(() => {
+if (document.getElementById("filter").hidden) return;
+clearInterval(ready);
 const press = (key) => document.activeElement.dispatchEvent(
   new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
 const drawer = document.getElementById("drawer");
@@ -126,6 +129,7 @@ press("Enter"); log.push(drawer.hidden, drawer.getAttribute("aria-label").slice(
 press("ArrowLeft"); log.push(drawer.getAttribute("aria-label").slice(-11));
 press("Escape"); log.push(drawer.hidden, at(), location.hash);
 console.log("keys: " + log.join(" "));
+});
 </script>"#;
 
 #[test]
