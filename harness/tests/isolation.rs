@@ -21,6 +21,8 @@ mod planted {
 
     use harness::prelude::*;
     use harness::sys::{process, shared};
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::time::{ClockId, clock_gettime};
 
     /// Nothing is wrong.
     #[case(man = ["none(7)"], strength = Documented)]
@@ -55,6 +57,27 @@ mod planted {
     #[case(man = ["none(7)"], strength = Documented, deadline = 60)]
     fn hangs_long(t: &mut Trial) -> Result {
         hangs(t)
+    }
+
+    /// There would be time enough, if others left it a CPU.
+    #[case(man = ["none(7)"], strength = Documented, deadline = 1)]
+    fn starves(t: &mut Trial) -> Result {
+        let (me, mut one) = (nix::unistd::Pid::from_raw(0), CpuSet::new());
+        let all = sched_getaffinity(me)?;
+        let mut allowed = (0..CpuSet::count()).filter(|cpu| all.is_set(*cpu).is_ok_and(|set| set));
+        one.set(allowed.next().unwrap_or(0))?;
+        sched_setaffinity(me, &one)?;
+        for _ in 0..5 {
+            std::thread::spawn(|| {
+                loop {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let mine = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
+        while mine()? < Duration::from_millis(300) {}
+        check!(t, true, "it had what it needs");
+        Ok(())
     }
 
     /// The set-up fails.
@@ -224,6 +247,14 @@ fn hang_is_explained() -> Result<(), Failed> {
     Ok(())
 }
 
+/// The time in which others had the CPU is not the trial's.
+fn starved_trial_has_more_time() -> Result<(), Failed> {
+    let outcome = outcome("planted.starves");
+    assert_eq!((outcome.verdict, outcome.reason.as_str()), (Verdict::Conforms, ""));
+    assert!(outcome.micros > 1_000_000, "{} us", outcome.micros);
+    Ok(())
+}
+
 /// What goes wrong outside of a check is the suite's failure, with a reason, never a deviation.
 fn failures_are_errors() -> Result<(), Failed> {
     let table = [
@@ -353,11 +384,12 @@ fn main() -> ExitCode {
         println!("{:?}: {}", outcome.verdict, outcome.reason);
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, Check); 9] = [
+    let tests: [(&str, Check); 10] = [
         ("a_tool_gets_its_arguments_and_is_no_case", a_tool_gets_its_arguments_and_is_no_case),
         ("conforming_trial", conforming_trial),
         ("deviating_trial_ends_at_the_check", deviating_trial_ends_at_the_check),
         ("hang_is_explained", hang_is_explained),
+        ("starved_trial_has_more_time", starved_trial_has_more_time),
         ("failures_are_errors", failures_are_errors),
         ("flood_is_cut_at_64_kib", flood_is_cut_at_64_kib),
         ("leaked_processes_are_ended", leaked_processes_are_ended),

@@ -21,6 +21,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::getppid;
 
 use crate::trial::{Result, Stop, Trial};
+use crate::watch::{Task, wakeups_hidden};
 
 /// A call that is measured: what it returns, which must be the same each time.
 pub type Work<'a> = Box<dyn FnMut() -> nix::Result<usize> + 'a>;
@@ -53,10 +54,14 @@ pub fn once(work: impl FnOnce() -> Result) -> Result<f64> {
     Ok(time(work)?.0)
 }
 
-/// Ends the trial as unobservable on a system where to enter the kernel costs so much that what it
-/// does there hardly shows: one that runs its programs by ptrace(2), or by signals (user-mode Linux,
-/// gVisor). There a call that does nothing costs a good part of one that copies [`LOAD`] bytes.
+/// Ends the trial as unobservable on a system that does not count switches (gVisor), since there no
+/// batch is known to have been left alone, and on one where to enter the kernel costs so much that
+/// what it does there hardly shows: one that runs its programs by ptrace(2), or by signals (user-mode
+/// Linux). There a call that does nothing costs a good part of one that copies [`LOAD`] bytes.
 fn work_shows() -> Result {
+    if Task::current().voluntary_switches()?.is_none() {
+        return Err(wakeups_hidden());
+    }
     static SHARE: OnceLock<f64> = OnceLock::new();
     let share = match SHARE.get() {
         Some(share) => *share,

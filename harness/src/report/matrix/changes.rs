@@ -99,14 +99,27 @@ fn flip(table: &Table, kernels: &[usize], row: &Row) -> Option<Flip> {
     })
 }
 
-/// How a system that is no plain kernel differs from the plain kernel that is nearest to it.
+/// How systems that are no plain kernels differ from the plain kernel that is nearest to each.
 pub(super) struct Elsewhere<'a> {
-    /// The place of its column.
-    pub(super) at: usize,
-    /// The place of the kernel that it is compared with.
-    pub(super) with: usize,
-    /// The rows whose judged verdicts are not the same.
+    /// The places of their columns, each with that of the kernel that it is compared with.
+    pub(super) places: Vec<(usize, usize)>,
+    /// The rows whose judged verdicts are not those of the kernels, and the same on all these systems.
     pub(super) rows: Vec<&'a Row<'a>>,
+}
+
+impl Elsewhere<'_> {
+    /// The systems, and the kernels that they are compared with, as a text each.
+    pub(super) fn names(&self, table: &Table) -> (String, String) {
+        let (systems, mut kernels): (Vec<_>, Vec<_>) = self.places.iter().copied().unzip();
+        kernels.sort_unstable();
+        kernels.dedup();
+        (table.ranges(&systems), table.ranges(&kernels))
+    }
+
+    /// What was seen of a row on the first of the systems.
+    pub(super) fn seen<'b>(&self, row: &'b Row) -> Option<&'b Record> {
+        row.cells[self.places.first()?.0]
+    }
 }
 
 /// The systems that differ from a plain kernel: the one of the same version, or else the newest.
@@ -115,19 +128,28 @@ pub(super) fn elsewhere<'a>(table: &'a Table<'a>) -> Vec<Elsewhere<'a>> {
     let version =
         |at: usize| version_of(&table.columns[at]).0.map(|version| (version.0, version.1));
     let others = (0..table.columns.len()).filter(|at| !kernels.contains(at));
-    let compared = others.filter_map(|at| {
-        let same = kernels.iter().find(|kernel| version(**kernel) == version(at));
-        let with = *same.or(kernels.last())?;
-        let differs = |row: &&Row| match (row.cells[with], row.cells[at]) {
-            (Some(plain), Some(other)) => {
-                plain.verdict != other.verdict
-                    && is_judged(plain.verdict)
-                    && is_judged(other.verdict)
+    let compared: Vec<(usize, usize)> = others
+        .filter_map(|at| {
+            let same = kernels.iter().find(|kernel| version(**kernel) == version(at));
+            Some((at, *same.or(kernels.last())?))
+        })
+        .collect();
+    let mut groups: Vec<Elsewhere> = Vec::new();
+    for row in &table.rows {
+        for verdict in Verdict::ALL.into_iter().filter(|verdict| is_judged(*verdict)) {
+            let differs = |&(at, with): &(usize, usize)| {
+                row.cells[at].is_some_and(|other| other.verdict == verdict)
+                    && row.cells[with]
+                        .is_some_and(|plain| plain.verdict != verdict && is_judged(plain.verdict))
+            };
+            let places: Vec<_> = compared.iter().copied().filter(differs).collect();
+            match groups.iter_mut().find(|group| group.places == places) {
+                _ if places.is_empty() => {}
+                Some(group) => group.rows.push(row),
+                None => groups.push(Elsewhere { places, rows: vec![row] }),
             }
-            _ => false,
-        };
-        let rows: Vec<_> = table.rows.iter().filter(differs).collect();
-        (!rows.is_empty()).then_some(Elsewhere { at, with, rows })
-    });
-    compared.collect()
+        }
+    }
+    groups.sort_by(|a, b| a.places.cmp(&b.places));
+    groups
 }

@@ -115,20 +115,15 @@ fn elsewhere(out: &mut String, table: &Table) {
     }
     out.push_str("## Where other systems differ from Linux\n\n");
     for other in others {
-        let (name, with) = (&table.columns[other.at].name, &table.columns[other.with].name);
-        let _ = writeln!(out, "- **{}**, beside {}:", one_line(name), one_line(with));
-        for row in other.rows {
-            let verdict = |at: usize| row.cells[at].map_or("absent", |it| it.verdict.word());
-            let reason = row.cells[other.at].map_or("", |record| &record.reason);
-            let reason =
-                if reason.is_empty() { String::new() } else { format!(": {}", short(reason)) };
-            let _ = writeln!(
-                out,
-                "  - `{}` {} ({with} {}){reason}",
-                row.name,
-                verdict(other.at),
-                verdict(other.with)
-            );
+        let (systems, kernels) = other.names(table);
+        let _ = writeln!(out, "- **{}**, beside {}:", one_line(&systems), one_line(&kernels));
+        for row in &other.rows {
+            let Some(record) = other.seen(row) else { continue };
+            let reason = match &*record.reason {
+                "" => String::new(),
+                reason => format!(": {}", short(reason)),
+            };
+            let _ = writeln!(out, "  - `{}` {}{reason}", row.name, record.verdict);
         }
     }
     out.push('\n');

@@ -60,8 +60,8 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
 fn page(matrix: &Matrix, table: &Table, room: &Room) -> String {
     let title = format!("I/O conformance of {}", title(table));
     let flips = changes::of(table);
-    let elsewhere_told = changes::elsewhere(table);
-    let others: Vec<_> = elsewhere_told.iter().map(|other| other.at).collect();
+    let differing = changes::elsewhere(table);
+    let others: Vec<usize> = differing.iter().flat_map(|it| &it.places).map(|it| it.0).collect();
     let policy =
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
     html! {
@@ -87,7 +87,7 @@ fn page(matrix: &Matrix, table: &Table, room: &Room) -> String {
                 }
                 main {
                     (changed(&flips))
-                    (elsewhere(table, elsewhere_told))
+                    (elsewhere(table, &differing))
                     h2.text #cases { "Every case" }
                     (filter(table))
                     p.text.soft.keys {
@@ -181,19 +181,21 @@ fn changed(flips: &[Flip]) -> Markup {
     }
 }
 
-fn elsewhere(table: &Table, others: Vec<Elsewhere>) -> Markup {
+fn elsewhere(table: &Table, others: &[Elsewhere]) -> Markup {
     html! {
         @if !others.is_empty() {
             section.text #elsewhere {
                 h2 { "Where other systems differ from Linux" }
                 @for other in others {
-                    @let (here, with) = (&table.columns[other.at].name, &table.columns[other.with].name);
+                    @let (systems, kernels) = other.names(table);
                     details {
-                        summary { b { (here) } ", beside " (with) ": " (counted(other.rows.len(), "case", "cases")) }
-                        ul { @for row in other.rows { @if let Some(record) = row.cells[other.at] {
+                        summary {
+                            b { (systems) } ", beside " (kernels) ": "
+                            (counted(other.rows.len(), "case", "cases"))
+                        }
+                        ul { @for row in &other.rows { @if let Some(record) = other.seen(row) {
                             li {
-                                a href=(format!("#{}@{here}", row.name)) { code { (row.name) } }
-                                " " (record.verdict)
+                                a href=(format!("#{}", row.name)) { (row.name) } " " (record.verdict)
                                 @if !record.reason.is_empty() { ": " (clipped(&record.reason)) }
                             }
                         } } }
@@ -298,17 +300,16 @@ fn line(table: &Table, row: &Row, others: &[usize]) -> Markup {
                     @for line in &record.evidence.kernel_log { br; code { (line) } }
                 } } } }
             } }
-            @for (at, width) in blocks(table, row) { (block(table, row, at, width)) }
+            @for (at, width) in blocks(row) { (block(table, row, at, width)) }
         }
     }
 }
 
 /// Equal neighbours of a row, as blocks: where each begins, and how many cells it has.
-fn blocks(table: &Table, row: &Row) -> Vec<(usize, usize)> {
+fn blocks(row: &Row) -> Vec<(usize, usize)> {
     let mut blocks: Vec<(usize, usize)> = Vec::new();
     for at in 0..row.cells.len() {
-        let goes_on =
-            at > 0 && !is_apart(table.columns, at) && alike(row.cells[at - 1], row.cells[at]);
+        let goes_on = at > 0 && alike(row.cells[at - 1], row.cells[at]);
         match blocks.last_mut() {
             Some((_, width)) if goes_on => *width += 1,
             _ => blocks.push((at, 1)),
