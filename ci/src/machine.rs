@@ -75,7 +75,7 @@ impl Machine {
     }
 
     /// Starts it; the console's text goes to one file, the complaints of the machine's own program to
-    /// another. It dies with the calling thread.
+    /// another. It is a process group, and dies with the calling thread.
     pub(crate) fn start(
         &self,
         image: &Path,

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -115,6 +116,7 @@ impl Qemu {
             .stdout(Stdio::from(std::os::fd::OwnedFd::from(qemu_end)))
             .stderr(complaints);
         harness::sys::process::bind_to_parent(&mut command);
+        command.process_group(0);
         let process = command.spawn()?;
         Ok(Started { process, channel, monitor: Some(monitor) })
     }

@@ -70,6 +70,8 @@ impl From<Lost> for Broken {
 #[derive(Debug)]
 pub struct Session {
     process: Child,
+    /// How it ended, once it was waited for.
+    ended: Option<ExitStatus>,
     channel: UnixStream,
     monitor: Option<UnixStream>,
     end_status: i32,
@@ -160,6 +162,7 @@ impl Boot<'_> {
             .map_err(|error| unbootable(format!("cannot start the machine: {error}")))?;
         let mut session = Session {
             process,
+            ended: None,
             channel,
             monitor,
             end_status: self.machine.end_status(),
@@ -387,21 +390,28 @@ impl Session {
     /// killed.
     fn exit_status(&mut self) -> Option<ExitStatus> {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.process.id()).ok()?);
-        let ended = harness::sys::process::pidfd(pid).is_ok_and(|pidfd| {
+        if let Ok(pidfd) = harness::sys::process::pidfd(pid) {
             let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-            poll(&mut fds, PollTimeout::from(2000_u16)).is_ok_and(|count| count == 1)
-        });
-        if !ended {
-            let _ = self.process.kill();
+            let _ = poll(&mut fds, PollTimeout::from(2000_u16));
         }
-        self.process.wait().ok()
+        self.end()
+    }
+
+    /// Ends the machine with all its processes: those in which user-mode Linux runs its programs would
+    /// go on without it. Nobody else can have the number of the group before its leader is waited for.
+    fn end(&mut self) -> Option<ExitStatus> {
+        let group = i32::try_from(self.process.id()).ok().map(nix::unistd::Pid::from_raw)?;
+        if self.ended.is_none() {
+            let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+            self.ended = self.process.wait().ok();
+        }
+        self.ended
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.end();
     }
 }
 

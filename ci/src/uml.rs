@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -53,6 +54,7 @@ impl Uml {
             .stdout(Stdio::from(guest_end))
             .stderr(File::create(console)?);
         harness::sys::process::bind_to_parent(&mut command);
+        command.process_group(0);
         Ok(Started { process: command.spawn()?, channel, monitor: None })
     }
 }

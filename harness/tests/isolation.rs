@@ -18,6 +18,7 @@ use linkme::distributed_slice;
 /// Cases that no catalogue should have.
 mod planted {
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use harness::prelude::*;
     use harness::sys::{process, shared};

@@ -59,10 +59,10 @@ pub fn once(work: impl FnOnce() -> Result) -> Result<f64> {
 /// what it does there hardly shows: one that runs its programs by ptrace(2), or by signals (user-mode
 /// Linux). There a call that does nothing costs a good part of one that copies [`LOAD`] bytes.
 fn work_shows() -> Result {
+    static SHARE: OnceLock<f64> = OnceLock::new();
     if Task::current().voluntary_switches()?.is_none() {
         return Err(wakeups_hidden());
     }
-    static SHARE: OnceLock<f64> = OnceLock::new();
     let share = match SHARE.get() {
         Some(share) => *share,
         None => *SHARE.get_or_init({
