@@ -168,10 +168,10 @@ impl Crew {
     pub fn settle(&self, t: &mut Trial) -> Result {
         let sight = Sight::here();
         t.settled(sight.word())?;
-        if sight == Sight::Quiet {
-            return quiet::rest();
-        }
-        let asleep = t.eventually(|| self.all_asleep())?;
+        let asleep = t.eventually(|| match sight {
+            Sight::Syscall => self.all_asleep(),
+            Sight::Quiet => self.all_quiet(),
+        })?;
         if asleep {
             Ok(())
         } else {
@@ -192,6 +192,14 @@ impl Crew {
             }
         }
         Ok(self.switches()? == before)
+    }
+
+    /// Lets a quiet period pass, and looks whether any member did something meanwhile, or would.
+    fn all_quiet(&self) -> Result<bool> {
+        self.all_at_work()?;
+        let before = self.switches()?;
+        quiet::rest()?;
+        Ok(!self.members.iter().any(Task::runs) && self.switches()? == before)
     }
 
     /// Ends the trial if the work of a thread came to an end.

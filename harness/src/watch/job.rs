@@ -37,11 +37,13 @@ impl<T> Job<T> {
     pub fn sleeps_in(&self, t: &mut Trial, call: Call) -> Result<bool> {
         let sight = Sight::here();
         t.settled(sight.word())?;
-        if sight == Sight::Quiet {
-            quiet::rest()?;
-            return Ok(!self.ended());
-        }
-        let asleep = t.eventually(|| Ok(self.ended() || asleep_in(&self.task, call)?))?;
+        let asleep = t.eventually(|| match sight {
+            Sight::Syscall => Ok(self.ended() || asleep_in(&self.task, call)?),
+            Sight::Quiet => {
+                quiet::rest()?;
+                Ok(self.ended() || !self.task.runs())
+            }
+        })?;
         if !asleep {
             let state = self.task.state()?;
             return Err(Stop::Error(format!(

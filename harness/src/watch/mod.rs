@@ -19,6 +19,8 @@ mod tree;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use nix::time::ClockId;
+
 use crate::trial::{Result, Stop};
 
 pub use call::Call;
@@ -63,6 +65,21 @@ pub fn until(mut condition: impl FnMut() -> Result<bool>) -> Result {
         nix::sched::sched_yield()?;
     }
     Ok(())
+}
+
+/// The time, at a moment at which the kernel has counted its ticks up to it. It counts the time-outs
+/// of sockets in ticks, and those that a virtual machine has missed, because its host had other things
+/// to do, it counts later: a time-out that starts before that seems to be over too early.
+pub fn at_a_tick() -> Result<Instant> {
+    let coarse = ClockId::CLOCK_MONOTONIC_COARSE;
+    let tick = Duration::from(coarse.res()?);
+    loop {
+        let (instant, now) = (Instant::now(), Duration::from(ClockId::CLOCK_MONOTONIC.now()?));
+        if now.saturating_sub(Duration::from(coarse.now()?)) <= tick {
+            return Ok(instant);
+        }
+        nix::sched::sched_yield()?;
+    }
 }
 
 /// How this system shows that a thread sleeps.

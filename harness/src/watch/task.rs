@@ -28,6 +28,8 @@ pub struct Counts {
 impl State {
     /// Asleep, and a signal would wake it.
     pub const SLEEPING: State = State('S');
+    /// It has a CPU, or could use one.
+    pub const RUNNING: State = State('R');
 }
 
 impl std::fmt::Display for State {
@@ -96,6 +98,11 @@ impl Task {
             't' if self.number().is_some_and(crate::trace::is_left_stopped) => Ok(State('T')),
             state => Ok(State(state)),
         }
+    }
+
+    /// Whether it has a CPU or could use one, as far as it shows.
+    pub(crate) fn runs(&self) -> bool {
+        self.state().is_ok_and(|state| state == State::RUNNING)
     }
 
     /// Its name.

@@ -2,9 +2,10 @@
 //! socket that does not block at all, as if the time had been none; it is counted from the start of
 //! the call, in ticks.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::prelude::*;
+use harness::watch::at_a_tick;
 use nix::sys::socket::{MsgFlags, SockaddrIn, accept, connect, recv, send, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
@@ -12,8 +13,7 @@ use super::table::without_room;
 
 /// The time-out of these cases.
 const LIMIT: Duration = Duration::from_millis(40);
-/// The kernel counts this time in ticks, of 10 ms at most, and knows at its start only how many of
-/// them it has handled.
+/// The kernel counts this time in ticks, of 10 ms at most.
 const TICKS: Duration = Duration::from_millis(20);
 
 fn limit() -> TimeVal {
@@ -28,7 +28,7 @@ fn ends_in(
     call: impl FnOnce() -> nix::Result<()> + Send + 'static,
 ) -> Result {
     let job = t.spawn(name, move || {
-        let start = Instant::now();
+        let start = at_a_tick()?;
         Ok((call(), start.elapsed()))
     })?;
     let ended = job.join_soon(t)?;

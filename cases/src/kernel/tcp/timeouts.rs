@@ -3,10 +3,11 @@
 //! nonblocking call would say at once. The times concern calls that move data; those that wait for
 //! readiness have their own.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::prelude::*;
 use harness::tcp::stalled_pair;
+use harness::watch::at_a_tick;
 use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
@@ -24,7 +25,7 @@ fn recv_gives_up(t: &mut Trial) -> Result {
     let udp = UdpSocket::bind("127.0.0.1:0")?;
     for (kind, socket) in [("TCP", tcp.as_fd()), ("AF_UNIX", unix.as_fd()), ("UDP", udp.as_fd())] {
         setsockopt(&socket, sockopt::ReceiveTimeout, &TIME)?;
-        let start = Instant::now();
+        let start = at_a_tick()?;
         let received = recv(socket.as_raw_fd(), &mut [0; 8], MsgFlags::empty());
         check!(t, received == Err(Errno::EAGAIN), "{kind}: nobody sends anything");
         check!(t, start.elapsed() >= LIMIT, "{kind}: and recv has waited for its time");
@@ -39,7 +40,7 @@ fn recv_returns_a_part(t: &mut Trial) -> Result {
     setsockopt(&receiver, sockopt::ReceiveTimeout, &TIME)?;
     sender.write_all(b"abc")?;
     net::delivered(&receiver, 3)?;
-    let start = Instant::now();
+    let start = at_a_tick()?;
     let received = recv(receiver.as_raw_fd(), &mut [0; 8], MsgFlags::MSG_WAITALL);
     check!(t, received == Ok(3), "three of eight bytes");
     check!(t, start.elapsed() >= LIMIT, "after its time");
@@ -62,7 +63,7 @@ fn send_returns_a_part_then_gives_up(t: &mut Trial) -> Result {
     setsockopt(&sender, sockopt::SendTimeout, &TIME)?;
     // The kernel may yet make room for a little of it.
     let (refused, waited) = loop {
-        let start = Instant::now();
+        let start = at_a_tick()?;
         if let Err(error) = send(sender.as_raw_fd(), &all, MsgFlags::empty()) {
             break (error, start.elapsed());
         }
