@@ -82,6 +82,16 @@ struct Order {
     tracing: Option<Tracing>,
 }
 
+/// How many times its limit a trial may last longer because others had the CPUs.
+const STARVED: u32 = 4;
+
+impl Order {
+    /// The longest that the trial may last.
+    fn longest(&self) -> Duration {
+        self.limit * (1 + STARVED)
+    }
+}
+
 /// What is done in a trial.
 #[derive(Debug, Serialize, Deserialize)]
 enum Work {

@@ -154,7 +154,7 @@ impl Warden {
     }
 
     fn run(&mut self, order: Order, cancel: Option<BorrowedFd>) -> Result<Outcome, StartError> {
-        let limit = order.limit + GRACE;
+        let limit = order.longest() + GRACE;
         self.ask(&Request::Trial(Box::new(order)), limit, cancel)
     }
 

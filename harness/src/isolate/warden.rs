@@ -40,8 +40,6 @@ const DESCRIPTORS: u64 = 4096;
 const GONE: i32 = -2;
 /// How long processes that were killed may take to end: some sleep where no signal reaches them.
 const CLEAN_UP: Duration = Duration::from_secs(10);
-/// How many times its limit a trial may last longer because others had the CPUs.
-const STARVED: u32 = 4;
 /// A trial of an ordinary user gets no more processes and threads than this.
 const PROCESSES: u64 = 2048;
 
@@ -129,8 +127,8 @@ fn watch_over(order: &Order, folder: &Path) -> std::io::Result<Outcome> {
     let mut end = intake.until_ended(started + order.limit);
     while matches!(end, Ok(End::Deadline)) {
         // The time in which others had the CPUs is not the trial's.
-        let starved = autopsy::starved(&subjects(init)).min(order.limit * STARVED);
-        let deadline = started + order.limit + starved;
+        let starved = autopsy::starved(&subjects(init));
+        let deadline = started + (order.limit + starved).min(order.longest());
         if deadline <= Instant::now() {
             break;
         }
