@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::trial::Result;
-use crate::watch::{Call, Counts, State, Task, Turns, asleep, asleep_in, wakeups_hidden};
+use crate::watch::{Call, Counts, State, Task, Turns, asleep, asleep_in, threads, wakeups_hidden};
 
 /// Every thread of some processes at a moment.
 #[derive(Debug, Clone)]
@@ -82,16 +82,11 @@ impl Sum {
 impl Tasks {
     /// The threads of these processes now. A process that is gone has none.
     pub(super) fn of(processes: &[Pid]) -> Tasks {
-        let mut members = Vec::new();
-        for pid in processes {
-            let entries = std::fs::read_dir(format!("/proc/{pid}/task"));
-            for entry in entries.into_iter().flatten().flatten() {
-                if let Some(tid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
-                    let task = Task::at(entry.path());
-                    members.push(Member { pid: *pid, tid: Pid::from_raw(tid), task });
-                }
-            }
-        }
+        let of = |pid: &Pid| {
+            let pid = *pid;
+            threads(pid).map(move |(tid, task)| Member { pid, tid, task })
+        };
+        let mut members: Vec<_> = processes.iter().flat_map(of).collect();
         members.sort_by_key(|member| (member.pid, member.tid));
         Tasks { members }
     }

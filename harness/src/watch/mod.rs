@@ -30,7 +30,7 @@ pub(crate) use job::{asleep, asleep_in};
 pub use nap::slept;
 pub(crate) use quiet::{let_pass, rest, rested};
 pub use task::{Counts, State, Task, Turns};
-pub(crate) use tree::descendants;
+pub(crate) use tree::{descendants, threads};
 
 /// A budget of waiting that a stalled machine does not use up: the time between two looks at it
 /// counts for no more than [`Patience::GLANCE`], so that a guest that was stopped for a minute, or

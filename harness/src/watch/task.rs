@@ -220,9 +220,9 @@ impl Task {
         Ok(numbers)
     }
 
-    /// Reads without allocating for more than a page, and in one call: the files of `/proc` are
+    /// A file of its directory. Reads without allocating for more than a page, and in one call: the files of `/proc` are
     /// made anew for each read from the start.
-    fn read(&self, name: &str) -> std::io::Result<String> {
+    pub(crate) fn read(&self, name: &str) -> std::io::Result<String> {
         let file = File::open(self.directory.join(name))?;
         let mut page = [0; 4096];
         let length = file.read_at(&mut page, 0)?;

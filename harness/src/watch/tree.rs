@@ -5,6 +5,8 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
+use super::Task;
+
 /// The processes below `ancestor`, itself not among them, parents first.
 pub(crate) fn descendants(ancestor: Pid) -> Vec<Pid> {
     let mut children = children_by_parent();
@@ -26,6 +28,15 @@ pub(crate) fn descendants(ancestor: Pid) -> Vec<Pid> {
         next += 1;
     }
     found.into_iter().skip(1).map(Pid::from_raw).collect()
+}
+
+/// The threads of a process, with their numbers, in no order. One that is gone has none.
+pub(crate) fn threads(process: Pid) -> impl Iterator<Item = (Pid, Task)> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
+    tasks.into_iter().flatten().flatten().filter_map(|entry| {
+        let tid = entry.file_name().to_str()?.parse().ok()?;
+        Some((Pid::from_raw(tid), Task::at(entry.path())))
+    })
 }
 
 /// Each process that `/proc` shows, under its parent.
