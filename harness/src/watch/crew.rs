@@ -168,10 +168,7 @@ impl Crew {
     pub fn settle(&self, t: &mut Trial) -> Result {
         let sight = Sight::here();
         t.settled(sight.word())?;
-        let asleep = t.eventually(|| match sight {
-            Sight::Syscall => self.all_asleep(),
-            Sight::Quiet => self.all_quiet(),
-        })?;
+        let asleep = t.eventually(|| self.all_asleep(sight))?;
         if asleep {
             Ok(())
         } else {
@@ -183,23 +180,23 @@ impl Crew {
         }
     }
 
-    fn all_asleep(&self) -> Result<bool> {
+    /// Whether every member sleeps, and none did anything while that was found out.
+    fn all_asleep(&self, sight: Sight) -> Result<bool> {
         self.all_at_work()?;
         let before = self.switches()?;
+        let asleep = |member| match sight {
+            Sight::Syscall => asleep_in(member, self.call),
+            Sight::Quiet => Ok(!member.runs()),
+        };
+        if sight == Sight::Quiet {
+            quiet::rest()?;
+        }
         for member in &self.members {
-            if !asleep_in(member, self.call)? {
+            if !asleep(member)? {
                 return Ok(false);
             }
         }
         Ok(self.switches()? == before)
-    }
-
-    /// Lets a quiet period pass, and looks whether any member did something meanwhile, or would.
-    fn all_quiet(&self) -> Result<bool> {
-        self.all_at_work()?;
-        let before = self.switches()?;
-        quiet::rest()?;
-        Ok(!self.members.iter().any(Task::runs) && self.switches()? == before)
     }
 
     /// Ends the trial if the work of a thread came to an end.
