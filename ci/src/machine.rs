@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
 
 use harness::matrix::PlatformKind;
 
@@ -30,6 +31,12 @@ pub(crate) struct Started {
     pub(crate) channel: UnixStream,
     /// QEMU's monitor (QMP).
     pub(crate) monitor: Option<UnixStream>,
+}
+
+/// Starts the process of a machine, which leads a process group and dies with the calling thread.
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    harness::sys::process::bind_to_parent(command);
+    command.process_group(0).spawn()
 }
 
 impl Machine {
@@ -75,7 +82,7 @@ impl Machine {
     }
 
     /// Starts it; the console's text goes to one file, the complaints of the machine's own program to
-    /// another. It is a process group, and dies with the calling thread.
+    /// another. It dies with the calling thread.
     pub(crate) fn start(
         &self,
         image: &Path,

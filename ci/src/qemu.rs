@@ -4,12 +4,11 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::guest::{DEBUG_EXIT, EXIT_PORT, ORDER};
-use crate::machine::Started;
+use crate::machine::{Started, spawn};
 
 /// The program.
 pub const PROGRAM: &str = "qemu-system-x86_64";
@@ -115,10 +114,7 @@ impl Qemu {
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(guest_end)))
             .stdout(Stdio::from(std::os::fd::OwnedFd::from(qemu_end)))
             .stderr(complaints);
-        harness::sys::process::bind_to_parent(&mut command);
-        command.process_group(0);
-        let process = command.spawn()?;
-        Ok(Started { process, channel, monitor: Some(monitor) })
+        Ok(Started { process: spawn(&mut command)?, channel, monitor: Some(monitor) })
     }
 }
 

@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::guest::{ORDER, POWER_OFF};
-use crate::machine::Started;
+use crate::machine::{Started, spawn};
 
 /// A machine that is a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +52,6 @@ impl Uml {
             .stdin(Stdio::from(guest_end.try_clone()?))
             .stdout(Stdio::from(guest_end))
             .stderr(File::create(console)?);
-        harness::sys::process::bind_to_parent(&mut command);
-        command.process_group(0);
-        Ok(Started { process: command.spawn()?, channel, monitor: None })
+        Ok(Started { process: spawn(&mut command)?, channel, monitor: None })
     }
 }
