@@ -51,7 +51,7 @@ fn numbered(number: usize) -> Result<i32> {
 fn check_line(t: &mut Trial, law: &Law, what: &str) -> Result {
     check!(t, law.growth() > 2.0, "{what}: the most cost more than the fewest, so many times");
     check!(t, law.bend() > 0.5, "{what}: each of the upper half costs no less than of the lower");
-    check!(t, law.bend() < 2.5, "{what}: and not much more: a square has 3");
+    check!(t, law.bend() < 2.0, "{what}: and no more");
     Ok(())
 }
 
