@@ -83,6 +83,7 @@ fn a_timeline_is_in_the_drawer() {
     run.records[0].evidence.timeline_is_of_another = true;
     trace(&mut run.records[1], 200);
     let data = data(&Format::Html.render(&run));
+    assert_eq!(data["columns"][0]["again"], "ioconform run");
     let timeline = |row: usize| data["rows"][row]["seen"][0]["timeline"].clone();
     assert_eq!(timeline(0)["lanes"].to_string(), r#"["2 t2","2/3 t3"]"#);
     assert_eq!(

@@ -286,7 +286,7 @@ fn line(table: &Table, row: &Row, others: &[usize]) -> Markup {
     });
     html! {
         tr id=(row.name) {
-            th { details {
+            th scope="row" { details {
                 summary { (row.rest()) }
                 p { (prose(&record.claim)) }
                 @if !told.is_empty() { ul { @for (record, places) in told { li {

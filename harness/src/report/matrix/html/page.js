@@ -31,9 +31,9 @@
     row.cells = [...row.tr.cells].slice(1);
     row.text = `${row.name} ${row.tr.cells[0].textContent}`.toLowerCase();
     row.seen = data.rows[at];
-    row.tr.closest("table").querySelectorAll("thead .gap").forEach((head) =>
-      row.tr.cells[head.cellIndex].classList.add("gap"));
   });
+  areas.forEach((area) => area.querySelectorAll("thead .gap").forEach(({ cellIndex }) =>
+    area.querySelectorAll("tbody tr").forEach((tr) => tr.cells[cellIndex].classList.add("gap"))));
   const byName = new Map(rows.map((row) => [row.name, row]));
   const places = new Map(data.columns.map((column, at) => [column.name, at]));
   let open = null; // the [row, place] that the drawer shows
