@@ -34,17 +34,13 @@ fn fd_reuse(t: &mut Trial) -> Result {
             continue;
         }
         client.send(t, &exchange.request)?;
-        open.push_back((client, exchange));
-        if open.len() == server.at_most(AT_ONCE)
-            && let Some((client, exchange)) = open.pop_front()
-        {
-            let fate = fate(t, client, &exchange, number % 2 == 0)?;
-            check!(
-                t,
-                fate == (Reply::Whole, true),
-                "each request gets its own reply, and its connection the end that it asked for"
-            );
+        open.push_back((client, exchange, number % 2 == 0));
+        if open.len() == server.at_most(AT_ONCE) {
+            gets_its_own(t, &mut open)?;
         }
+    }
+    while !open.is_empty() {
+        gets_its_own(t, &mut open)?;
     }
     t.measure("connections", number as f64)
 }
@@ -57,6 +53,19 @@ fn unmistakable(server: &Server, number: u64) -> Result<Exchange> {
         Err(Stop::Unsupported(_)) => server.request(Wish::Small(number), true),
         other => other,
     }
+}
+
+/// The request that waits longest gets its own reply, and its connection, if its client stays, the
+/// end that it asked for.
+fn gets_its_own(t: &mut Trial, open: &mut VecDeque<(Client, Exchange, bool)>) -> Result {
+    let Some((client, exchange, stays)) = open.pop_front() else { return Ok(()) };
+    let fate = fate(t, client, &exchange, stays)?;
+    check!(
+        t,
+        fate == (Reply::Whole, true),
+        "each request gets its own reply, and its connection the end that it asked for"
+    );
+    Ok(())
 }
 
 /// How an exchange ends, and whether the server then ends the connection. A client that does not

@@ -261,14 +261,24 @@ impl Server {
         self.tasks()?.so_far()
     }
 
-    /// What it does in half a second in which nobody asks it for anything. The time in which its
-    /// threads wait for a CPU counts for nothing: a busy machine hides no busy loop, and a server
-    /// that is woken now and then is not taken for one.
+    /// What it does in half a second in which nobody asks it for anything, or in more of them until
+    /// each of its threads had its turns. The time in which they wait for a CPU counts for nothing: a
+    /// busy machine hides no busy loop, and a server that is woken now and then is not taken for one.
+    /// Ends the trial as `unobservable` if they get none for very long.
     pub fn idleness(&self) -> Result<Idleness> {
         let (before, lines, start) = (self.so_far()?, self.lines(), Instant::now());
-        watch::let_pass(WINDOW)?;
-        let done = self.so_far()?.since(&before);
-        let time = start.elapsed();
+        let (done, time) = loop {
+            watch::let_pass(WINDOW)?;
+            let (done, time) = (self.so_far()?.since(&before), start.elapsed());
+            if done.had_turns(time) {
+                break (done, time);
+            }
+            if time > 20 * WINDOW {
+                return Err(Stop::Unobservable(
+                    "its threads got too little of a CPU to tell how much they want".to_owned(),
+                ));
+            }
+        };
         let seconds = time.as_secs_f64();
         Ok(Idleness {
             cpus: done.cpus(time),

@@ -21,6 +21,10 @@ struct Member {
     task: Task,
 }
 
+/// For how long a thread has to have been free to run or to sleep, until it is plain which of both it
+/// prefers.
+const FREE: Duration = Duration::from_millis(100);
+
 /// What threads did up to a moment, or between two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sum {
@@ -57,15 +61,29 @@ impl Sum {
         }
     }
 
-    /// How many CPUs they want, all together, seen over `time` ([`Turns::share`]). A thread that was
-    /// awake at first and was never woken since has not slept, and wants a whole one: the wait
-    /// for a turn that it has not got yet does not show.
+    /// How many CPUs they want, all together, seen over `time` ([`Turns::share`]), in which they had
+    /// their turns ([`Sum::had_turns`]). A thread that has not slept wants a whole one: the wait for a
+    /// turn that it has not got yet does not show.
     pub fn cpus(&self, time: Duration) -> f64 {
         let one = |(tid, turns): (&i32, &Turns)| {
-            let sleepless = self.awake.contains(tid) && self.wakeups.get(tid) == Some(&0);
-            if sleepless { 1.0 } else { turns.share(time) }
+            if self.is_sleepless(*tid) { 1.0 } else { turns.share(time) }
         };
         self.turns.iter().map(one).sum()
+    }
+
+    /// Whether each thread could have slept for [`FREE`] of `time`, or ran for so long: one that is
+    /// kept from running, or comes to run once and waits for the rest of the time, tells nothing of
+    /// how much of a CPU it wants.
+    pub fn had_turns(&self, time: Duration) -> bool {
+        self.turns.iter().all(|(tid, turns)| {
+            let free = time.saturating_sub(turns.waited);
+            FREE <= if self.is_sleepless(*tid) { turns.ran } else { free }
+        })
+    }
+
+    /// Whether a thread was awake at first and was never woken since: it has not slept.
+    fn is_sleepless(&self, tid: i32) -> bool {
+        self.awake.contains(&tid) && self.wakeups.get(&tid) == Some(&0)
     }
 
     /// The threads that were woken at least once.
@@ -227,5 +245,27 @@ mod tests {
         };
         let found = sum.cpus(millis(1000));
         assert!((found - cpus).abs() < 0.001, "{found}");
+    }
+
+    #[rstest]
+    #[case::asleep(0, 0, false, true)]
+    #[case::a_spin_on_a_free_machine(1000, 0, true, true)]
+    #[case::a_spin_that_was_kept_from_running(0, 0, true, false)]
+    #[case::the_end_of_its_work_and_a_wait_that_does_not_show(20, 300, true, false)]
+    #[case::one_turn_and_then_a_long_wait(3, 995, false, false)]
+    #[case::a_spin_that_seldom_gets_its_turn(100, 900, true, true)]
+    fn a_thread_without_its_turns_tells_nothing(
+        #[case] ran: u64,
+        #[case] waited: u64,
+        #[case] awake: bool,
+        #[case] told: bool,
+    ) {
+        let millis = Duration::from_millis;
+        let sum = Sum {
+            turns: BTreeMap::from([(7, Turns { ran: millis(ran), waited: millis(waited) })]),
+            wakeups: BTreeMap::from([(7, 0)]),
+            awake: awake.then_some(7).into_iter().collect(),
+        };
+        assert_eq!(sum.had_turns(millis(1000)), told);
     }
 }

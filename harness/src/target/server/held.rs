@@ -50,8 +50,8 @@ impl Server {
         }
         t.eventually(|| {
             let busy = || -> Result<bool> {
-                let cpus = self.so_far()?.since(&before).cpus(start.elapsed());
-                Ok(start.elapsed() > LONG && cpus > 0.95)
+                let (done, time) = (self.so_far()?.since(&before), start.elapsed());
+                Ok(time > LONG && done.had_turns(time) && done.cpus(time) > 0.95)
             };
             Ok(self.tasks()?.at_rest()? || busy()?)
         })?;
