@@ -100,4 +100,4 @@ Examples:
   ioconform mutants -o docs/power.md           and write it down
 
 Exit status: 0 every mutant is caught, or survives for a reason that is known, 1 one survives
-unnamed, 2 usage, 3 trials cannot be traced here, 130 interrupted.";
+unnamed, or a case accuses an older kernel, 2 usage, 3 trials cannot be traced here, 130 interrupted.";

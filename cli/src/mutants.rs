@@ -58,7 +58,8 @@ pub(crate) fn mutants(arguments: &arguments::Mutants, screen: &Screen) -> Result
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let unnamed = |mutant: &&&Mutant| !power.is_caught(mutant) && mutant.survives.is_empty();
-    Ok(u8::from(mutants.iter().any(|mutant| unnamed(&mutant))))
+    let is_blamed = power.blamed().next().is_some();
+    Ok(u8::from(is_blamed || mutants.iter().any(|mutant| unnamed(&mutant))))
 }
 
 /// The mutants that these ids or prefixes of ids mean; all if there are none.
@@ -110,6 +111,15 @@ fn tell(
         for cell in cells {
             screen.line(&format!("           {:?} {}: {}", cell.fate, cell.case.id, cell.reason));
         }
+    }
+    for cell in power.blamed() {
+        screen.line(&format!(
+            "{}blamed{Reset}   {} by {}: {}",
+            paint(AnsiColor::Red),
+            cell.mutant.id,
+            cell.case.id,
+            cell.reason
+        ));
     }
     // Which cases a part of the mutants leaves unproven says nothing.
     if arguments.ids.is_empty() {

@@ -50,6 +50,7 @@ pub fn page(power: &Power, mutants: &[&'static Mutant], named: Named) -> String 
         );
     }
     survivors(&mut text, power, mutants);
+    blamed(&mut text, power);
     listed(&mut text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| {
         String::new()
     });
@@ -78,6 +79,17 @@ fn survivors(text: &mut String, power: &Power, mutants: &[&'static Mutant]) {
         let _ = writeln!(text, "- {}: {why}", mutant.id);
     }
     if none {
+        *text += "None.\n";
+    }
+}
+
+fn blamed(text: &mut String, power: &Power) {
+    *text += "\n## Older kernels that a case takes for wrong ones\n\n";
+    for cell in power.blamed() {
+        let _ =
+            writeln!(text, "- {} is blamed by {}: {}", cell.mutant.id, cell.case.id, cell.reason);
+    }
+    if power.blamed().next().is_none() {
         *text += "None.\n";
     }
 }
