@@ -120,6 +120,21 @@ pub struct Outcome {
     pub micros: u64,
 }
 
+impl Outcome {
+    /// That of a trial which could not be carried out, through no fault of what it is about.
+    pub(crate) fn failed(reason: String) -> Outcome {
+        Outcome {
+            verdict: Verdict::Error,
+            reason,
+            mend: String::new(),
+            evidence: Evidence::default(),
+            isolation: BTreeSet::new(),
+            touched: Vec::new(),
+            micros: 0,
+        }
+    }
+}
+
 /// The namespaces that were made for the trial in which this process runs.
 static GRANTED: OnceLock<BTreeSet<Namespace>> = OnceLock::new();
 

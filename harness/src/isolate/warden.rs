@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 
 use super::{Order, Outcome, Request, Work, autopsy, namespaces};
 use crate::catalogue;
-use crate::record::{Evidence, Verdict};
+use crate::record::Verdict;
 use crate::sys::process;
 use crate::sys::trace::Event;
 use crate::trace::{Told, Tracer, Tracing};
@@ -65,7 +65,9 @@ pub(super) fn serve() -> ! {
             Ok(Request::ProbeTracer) => {
                 serde_json::to_vec(&crate::trace::probe().map_err(|error| error.to_string()))
             }
-            Err(error) => serde_json::to_vec(&failed(&format!("unreadable order: {error}"))),
+            Err(error) => {
+                serde_json::to_vec(&Outcome::failed(format!("unreadable order: {error}")))
+            }
         };
         let mut line = answer.unwrap_or_default();
         line.push(b'\n');
@@ -78,20 +80,9 @@ pub(super) fn serve() -> ! {
 
 fn outcome(order: &Order, folder: &Path) -> Outcome {
     let started = Instant::now();
-    let outcome = watch_over(order, folder).unwrap_or_else(|error| failed(&error.to_string()));
+    let outcome =
+        watch_over(order, folder).unwrap_or_else(|error| Outcome::failed(error.to_string()));
     Outcome { micros: started.elapsed().as_micros().try_into().unwrap_or(u64::MAX), ..outcome }
-}
-
-fn failed(reason: &str) -> Outcome {
-    Outcome {
-        verdict: Verdict::Error,
-        reason: reason.to_owned(),
-        mend: String::new(),
-        evidence: Evidence::default(),
-        isolation: BTreeSet::new(),
-        touched: Vec::new(),
-        micros: 0,
-    }
 }
 
 /// `folder` is not there before the trial, and not after it.
@@ -326,7 +317,7 @@ fn end_everything(init: Pid) {
 }
 
 fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
-    let mut outcome = failed("");
+    let mut outcome = Outcome::failed(String::new());
     outcome.evidence.output = printable(&String::from_utf8_lossy(&intake.output.taken));
     for line in intake.traced.taken.split(|byte| *byte == b'\n') {
         match serde_json::from_slice(line) {

@@ -10,7 +10,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, PoisonError};
 
 use crate::case::Case;
-use crate::isolate::{StartError, Terms, Wardens};
+use crate::isolate::{Outcome, StartError, Terms, Wardens};
 use crate::mutant::Mutant;
 use crate::record::Verdict;
 use crate::trace::Tracing;
@@ -148,9 +148,13 @@ impl Plan<'_> {
         case: &Case,
         tracing: Option<&Tracing>,
         timeout_scale: f64,
-    ) -> Result<crate::isolate::Outcome, StartError> {
+    ) -> Result<Outcome, StartError> {
         let terms = Terms { tracing, timeout_scale, cancel: self.cancel, ..Terms::default() };
-        self.wardens.run(case, terms)
+        match self.wardens.run(case, terms) {
+            // It costs one trial, not all that were made before.
+            Err(lost @ StartError::Lost(_)) => Ok(Outcome::failed(lost.to_string())),
+            other => other,
+        }
     }
 }
 
