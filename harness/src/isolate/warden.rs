@@ -1,7 +1,6 @@
 //! The process above a trial.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{BufRead as _, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write};
@@ -20,7 +19,6 @@ use nix::unistd::Pid;
 
 use super::{Order, Outcome, Request, Work, autopsy, namespaces};
 use crate::catalogue;
-use crate::record::Verdict;
 use crate::sys::process;
 use crate::sys::trace::Event;
 use crate::trace::{Told, Tracer, Tracing};
