@@ -22,6 +22,7 @@ use nix::sys::socket::{
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::Pid;
 
+use crate::mutants::{Fault, planted};
 use crate::sys;
 
 /// The length of the accept queue that is asked for; `net.core.somaxconn` may cut it.
@@ -251,7 +252,9 @@ impl Stream {
 
     /// `send(2)`, without the signal that a vanished peer would bring.
     pub(crate) fn send(&self, output: &[u8]) -> nix::Result<usize> {
-        send(self.fd.as_raw_fd(), output, MsgFlags::MSG_NOSIGNAL)
+        let signals = planted(Fault::DiesOfABrokenPipe);
+        let flags = if signals { MsgFlags::empty() } else { MsgFlags::MSG_NOSIGNAL };
+        send(self.fd.as_raw_fd(), output, flags)
     }
 
     /// Tells the peer that nothing more is sent.
