@@ -54,3 +54,45 @@ fn renamed(target: Target, name: &str) -> Target {
     };
     Target { name: name.to_owned(), start, ..target }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::case::Case;
+    use harness::power::reason_for;
+
+    fn server_cases() -> Vec<&'static Case> {
+        crate::catalogue().into_iter().filter(|case| case.is_about_a_server()).collect()
+    }
+
+    #[test]
+    fn every_case_about_servers_must_catch_a_mutant() {
+        let mutants = all(1);
+        for case in server_cases() {
+            assert!(mutants.iter().any(|mutant| mutant.is_for(case)), "{}", case.id);
+        }
+    }
+
+    #[test]
+    fn what_a_mutant_says_of_cases_means_some() {
+        assert_eq!(all(1).len(), mutants::all().count());
+        for mutant in all(1) {
+            let known = |id: &&str| server_cases().iter().any(|case| case.id == *id);
+            assert!(mutant.caught_by.iter().all(|id| known(&id)), "{}", mutant.id);
+            for related in mutant.also {
+                let means = |case: &&&Case| reason_for(&[*related], case).is_some();
+                let cases = server_cases();
+                assert!(cases.iter().any(|case| means(&case)), "{}: {}", mutant.id, related.0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mutant_is_asked_like_its_base() {
+        let all = all(4);
+        let store = all.iter().find(|mutant| mutant.base == "store").map(|mutant| &mutant.target);
+        assert_eq!(store.map(|target| &target.dialect), Some(&Dialect::Memcached));
+        let base = base("reloading", 4);
+        assert_eq!(base.and_then(|base| base.reload), Some(SignalName(Signal::SIGHUP)));
+    }
+}

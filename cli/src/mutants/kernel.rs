@@ -88,8 +88,7 @@ fn tell(
     }
     // Which cases a part of the mutants leaves unproven says nothing.
     if arguments.ids.is_empty() && power.complete {
-        let unnamed =
-            |reasons, known: &&Known| reason_for(reasons, known.case).is_none();
+        let unnamed = |reasons, known: &&Known| reason_for(reasons, known.case).is_none();
         for known in power.unproven().filter(|known| unnamed(NAMED.unproven, known)) {
             screen.line(&format!("{}unproven{Reset} {}", paint(AnsiColor::Yellow), known.case.id));
         }

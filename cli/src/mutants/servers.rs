@@ -63,22 +63,24 @@ fn tell(
     if arguments.quiet > 1 {
         return;
     }
-    let mut tried = 0;
+    let mut caught = 0;
     for mutant in mutants {
         let by = |fate| power.of(mutant).filter(move |cell| cell.fate == fate);
         // Who would have caught it may not have been tried yet.
         let missed: Vec<_> = power.missed(mutant).filter(|_| power.complete).collect();
         let accidents = power.accidents(mutant).count();
-        if !power.complete && by(Fate::Caught).next().is_none() {
+        if !power.complete && !power.is_caught(mutant) {
             continue;
         }
-        tried += 1;
+        let as_known = power.is_caught(mutant) && missed.is_empty() && accidents == 0;
+        caught += usize::from(as_known);
         let (style, word) = match (missed.is_empty(), accidents) {
+            _ if !power.is_caught(mutant) => (paint(AnsiColor::Red), "SURVIVES"),
             (true, 0) => (paint(AnsiColor::Green), "caught"),
             (true, _) => (paint(AnsiColor::Red), "ACCIDENT"),
             (false, _) => (paint(AnsiColor::Red), "MISSED"),
         };
-        if arguments.quiet == 1 && missed.is_empty() && accidents == 0 {
+        if arguments.quiet == 1 && as_known {
             continue;
         }
         screen.line(&format!(
@@ -112,7 +114,7 @@ fn tell(
     }
     let state = if power.complete { "" } else { "interrupted: " };
     screen.line(&format!(
-        "\n{state}{tried} of {} wrong servers caught, {} trials in {:.1} s",
+        "\n{state}{} wrong servers, {caught} of them caught as they must, {} trials in {:.1} s",
         mutants.len(),
         power.known.len() + power.cells.len(),
         time.as_secs_f64()

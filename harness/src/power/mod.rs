@@ -190,7 +190,8 @@ fn each<T: Copy + Send, R: Send>(
                         let Some((number, item)) = next else { return };
                         match work(item) {
                             Ok(result) => {
-                                let mut all = results.lock().unwrap_or_else(PoisonError::into_inner);
+                                let mut all =
+                                    results.lock().unwrap_or_else(PoisonError::into_inner);
                                 all.push((number, result));
                             }
                             Err(error) => drop(lock().get_or_insert(error)),

@@ -64,9 +64,7 @@ fn on_kernels(text: &mut String, power: &Power, mutants: &[&'static Mutant], nam
         );
     }
     survivors(text, power, mutants);
-    listed(text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| {
-        String::new()
-    });
+    listed(text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| String::new());
     let why = |known: &Known| format!(" ({}, not {}: {})", known.traced, known.plain, known.reason);
     listed(text, "Cases that cannot be traced", power.untraceable(), named.untraceable, why);
     by_catch(text, power);

@@ -128,9 +128,15 @@ impl<'a> Power<'a> {
         cases.into_iter().filter(move |case| !caught(&case))
     }
 
-    /// Whether a mutant is caught by whom it must, and by nobody by accident.
+    /// Whether a mutant is caught by a case.
+    pub fn is_caught(&self, mutant: &Mutant) -> bool {
+        self.of(mutant).any(|cell| cell.fate == Fate::Caught)
+    }
+
+    /// Whether a mutant is caught, by whom it must be, and by nobody by accident.
     pub fn is_as_known(&self, mutant: &Mutant) -> bool {
-        self.missed(mutant).next().is_none() && self.accidents(mutant).next().is_none()
+        let missed = self.missed(mutant).next().is_some();
+        self.is_caught(mutant) && !missed && self.accidents(mutant).next().is_none()
     }
 }
 
@@ -221,6 +227,7 @@ mod tests {
     #[case::relative(&[(&WANTED, Fate::Caught), (&RELATED, Fate::Caught)], true)]
     #[case::missed(&[(&WANTED, Fate::Stumbled), (&RELATED, Fate::Caught)], false)]
     #[case::not_tried(&[(&RELATED, Fate::Caught)], false)]
+    #[case::nobody(&[(&FOREIGN, Fate::Survived)], false)]
     #[case::accident(&[(&WANTED, Fate::Caught), (&FOREIGN, Fate::Caught)], false)]
     #[case::no_check_failed(&[(&WANTED, Fate::Caught), (&FOREIGN, Fate::Stumbled)], true)]
     fn a_mutant_is_caught_by_whom_it_must_and_by_no_stranger(

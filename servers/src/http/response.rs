@@ -120,7 +120,7 @@ impl Request {
                 (Status::Ok, Some(Content::Bytes(length)))
             }
             (Resource::Work(micros), _) if planted(Fault::GivesUpLongWork) && micros > SHORT => {
-                (Status::RequestTimeout, None)
+                (Status::NotImplemented, None)
             }
             (Resource::Work(micros), Method::Get | Method::Head) => {
                 compute(Duration::from_micros(micros));

@@ -20,7 +20,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "The connection is kept open behind the last reply, where a client's end is the only word.",
         ("echo", Fault::KeepsConnections),
         &["server.halfclose.end_of_request"],
-    ),
+    )
+    .also(&[
+        ("server.accept.data_*", "the end of a client is the end of its connection"),
+        ("server.leak.*", "the end of a client is the end of its connection"),
+        ("server.shutdown.queued_resolved", "a stop ends connections in the same way"),
+    ]),
     mutant(
         "halfclose.watches_an_end",
         "The end of a client to whom is written is asked for as a level, and never handled.",
@@ -32,25 +37,44 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "A read that returns 0 is taken for one that finds nothing.",
         ("single_reactor", Fault::TakesTheEndForNothing),
         &["server.halfclose.unfinished_no_spin"],
-    ),
+    )
+    .also(&[
+        ("server.accept.data_*", "connections are kept for good"),
+        ("server.accept.reset_before_accept", "it spins on those whose clients have gone"),
+        ("server.leak.*", "connections are kept for good"),
+        ("server.halfclose.no_spin", "it spins on those whose clients have gone"),
+    ]),
     mutant(
         "hup.takes_a_report_for_the_last_word",
         "A client whose end is reported is closed with what it has sent before.",
         ("multi_reactor", Fault::TakesAHangUpForTheLastWord),
         &["server.hup.body_before_eof", "server.accept.data_and_end_already_queued"],
-    ),
+    )
+    .also(&[(
+        "server.halfclose.reply_delivered",
+        "its end is reported while the reply is under way",
+    )]),
     mutant(
         "hup.store_takes_a_report_for_the_last_word",
         "A client whose end is reported is closed with the values that it has sent before.",
         ("store", Fault::TakesAHangUpForTheLastWord),
         &["server.hup.data_before_eof"],
-    ),
+    )
+    .also(&[
+        ("server.halfclose.reply_delivered", "its end is reported while the reply is under way"),
+        ("server.hup.body_before_eof", "its end is there with its request"),
+        ("server.accept.data_and_end_already_queued", "its end is there with its request"),
+    ]),
     mutant(
         "hup.forgets_an_end",
         "A short read ends a turn although the end was reported, which is reported once.",
         ("multi_reactor", Fault::ForgetsAnEnd),
         &["server.accept.data_and_end_already_queued"],
-    ),
+    )
+    .also(&[(
+        "server.leak.*",
+        "connections are kept whose end was reported with their last bytes",
+    )]),
     mutant(
         "leak.at_a_reset",
         "A read that fails is taken for one that finds nothing, and the connection is kept.",
@@ -86,5 +110,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "A server that stops sleeps for as long as its clients may take, and serves none of them.",
         ("single_reactor", Fault::SleepsThroughItsStop),
         &["server.shutdown.queued_resolved"],
-    ),
+    )
+    .also(&[("server.shutdown.*", "nobody is served or refused while it sleeps")]),
 ];

@@ -40,7 +40,7 @@ pub(crate) enum Fault {
     KeepsConnections,
     /// Opens a listener for each generation, and keeps the old ones.
     KeepsOldListeners,
-    /// Copies the listener for each generation, and keeps the copies.
+    /// Opens a pipe for each generation, and keeps it.
     LeaksAtReload,
     /// Takes a failed read for an empty one.
     LeaksAtAReset,

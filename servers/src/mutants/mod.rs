@@ -162,6 +162,8 @@ const OFTEN: Duration = Duration::from_millis(2);
 /// client is that.
 const FAVOUR: Duration = Duration::from_millis(300);
 const FAVOURED: u64 = 3;
+/// How long a mutant takes to start.
+const DAWDLE: Duration = Duration::from_millis(300);
 
 /// The time-out of a wait.
 pub(crate) fn timeout(right: PollTimeout) -> PollTimeout {
@@ -185,7 +187,9 @@ pub(crate) fn takes_for_gone(hung_up: bool, connection: &Connection) -> bool {
 /// Sleeps until a client goes on, if it is waited for, whoever else is there. Whether it went on.
 pub(crate) fn waits_for(connection: &Connection, turn: Turn) -> bool {
     let phase = connection.exchange.phase();
-    let (awaited, timeout) = if turn == Turn::Write && planted(Fault::WaitsForReaders) {
+    let (awaited, timeout) = if turn == Turn::Close {
+        return false;
+    } else if phase == Phase::Write && planted(Fault::WaitsForReaders) {
         (PollFlags::POLLOUT, PollTimeout::NONE)
     } else if phase == Phase::Request && planted(Fault::WaitsForSenders) {
         (PollFlags::POLLIN, PollTimeout::NONE)
@@ -199,6 +203,11 @@ pub(crate) fn waits_for(connection: &Connection, turn: Turn) -> bool {
     };
     let mut fds = [PollFd::new(connection.stream().as_fd(), awaited)];
     poll(&mut fds, timeout).is_ok_and(|count| count > 0)
+}
+
+/// A start that takes a while, as one with much to read does: clients come before it is over.
+pub(crate) fn dawdle() {
+    let _ = poll(&mut [], stop::round_up(DAWDLE));
 }
 
 /// A lock that nobody needs, for as long as a request is processed.

@@ -3,16 +3,16 @@
 //! in its queue waits for whoever is there.
 
 use std::io;
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, pipe2};
 
 use super::{Fault, planted};
 use crate::Settings;
@@ -33,14 +33,14 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     signals.thread_block()?;
     listener.set_nonblocking()?;
     let mut listeners = vec![Arc::new(listener)];
-    let mut copies = Vec::new();
+    let mut pipes = Vec::new();
     let mut worker = start(listeners[0].clone(), settings)?;
     let mut workers = vec![worker];
     loop {
         match sys::wait_signal(&signals, None)? {
             Some(Signal::SIGHUP) => {
                 if planted(Fault::LeaksAtReload) {
-                    copies.push(listeners[0].as_fd().try_clone_to_owned()?);
+                    pipes.push(pipe2(OFlag::O_CLOEXEC)?);
                 }
                 if planted(Fault::KeepsOldListeners) || planted(Fault::ShutsOldListeners) {
                     renew(&mut listeners)?;
@@ -69,14 +69,16 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts a fresh listener at the same address in front of those that there are.
+/// Puts a fresh listener at the same address in the place of the first.
 fn renew(listeners: &mut Vec<Arc<Listener>>) -> io::Result<()> {
     let fresh = listeners[0].sibling()?;
     fresh.set_nonblocking()?;
+    let old = std::mem::replace(&mut listeners[0], Arc::new(fresh));
     if planted(Fault::ShutsOldListeners) {
-        listeners[0].shut_down();
+        old.shut_down();
+    } else {
+        listeners.push(old);
     }
-    listeners.insert(0, Arc::new(fresh));
     Ok(())
 }
 
@@ -85,8 +87,7 @@ fn start(listener: Arc<Listener>, settings: Settings) -> io::Result<Pid> {
     let pid = sys::fork(|| {
         // A master that is killed takes its worker along.
         let _ = prctl::set_pdeathsig(Signal::SIGTERM);
-        let serve =
-            || single_reactor::run(&listener, EpollFlags::EPOLLIN, settings, &Stop::new()?);
+        let serve = || single_reactor::run(&listener, EpollFlags::EPOLLIN, settings, &Stop::new()?);
         i32::from(serve().is_err())
     })?;
     Ok(pid)
