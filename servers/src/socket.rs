@@ -31,6 +31,10 @@ pub(crate) const BACKLOG: i32 = 4096;
 /// How long a listener rests when descriptors have run out.
 pub(crate) const REST: Duration = Duration::from_millis(100);
 
+/// How much output a mutant's socket holds that takes a part for the whole: less than a big reply,
+/// however fast its client reads.
+const LITTLE: usize = 4096;
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -131,6 +135,9 @@ impl Listener {
             // Replies are written whole: to wait for more (Nagle) could only delay them. It fails
             // on a connection that is gone already, as the first read will tell.
             let _ = setsockopt(&fd, sockopt::TcpNoDelay, &true);
+        }
+        if planted(Fault::TakesAPartForTheWhole) {
+            let _ = setsockopt(&fd, sockopt::SndBuf, &LITTLE);
         }
         Stream { fd }
     }

@@ -120,12 +120,12 @@ impl<'a> Power<'a> {
 
     /// The cases that no mutant fails.
     pub fn unproven(&self) -> impl Iterator<Item = &'static Case> {
-        let caught = |case: &&Case| {
+        let caught = |case: &Case| {
             self.cells.iter().any(|cell| cell.case.id == case.id && cell.fate == Fate::Caught)
         };
         let mut cases: Vec<_> = self.known.iter().map(|known| known.case).collect();
         cases.dedup_by_key(|case| case.id);
-        cases.into_iter().filter(move |case| !caught(&case))
+        cases.into_iter().filter(move |case| !caught(case))
     }
 
     /// Whether a mutant is caught by a case.

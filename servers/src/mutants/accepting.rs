@@ -2,6 +2,9 @@
 
 use super::{Fault, Mutant, mutant};
 
+/// Why several cases catch one mutant.
+const TOGETHER: &str = "several clients ask at once, and their replies ring together";
+
 pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "accept.favours_one_worker",
@@ -75,12 +78,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &["server.wakeup.request_soak"],
     )
     .also(&[
-        ("server.accept.data_*", "several are asked for at once, and their replies ring together"),
-        ("server.backlog.*", "several are asked for at once, and their replies ring together"),
-        ("server.churn.*", "several are asked for at once, and their replies ring together"),
-        ("server.model.*", "several are asked for at once, and their replies ring together"),
-        ("server.shutdown.*", "several are asked for at once, and their replies ring together"),
-        ("server.slow.*", "several are asked for at once, and their replies ring together"),
+        ("server.accept.data_*", TOGETHER),
+        ("server.backlog.*", TOGETHER),
+        ("server.churn.*", TOGETHER),
+        ("server.model.*", TOGETHER),
+        ("server.shutdown.*", TOGETHER),
+        ("server.slow.*", TOGETHER),
+        ("server.wakeup.*", TOGETHER),
     ]),
     mutant(
         "wakeup.stays_with_a_favourite",

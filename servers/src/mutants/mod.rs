@@ -158,9 +158,7 @@ pub(crate) fn base(name: &str) -> Option<&'static Model> {
 
 /// How often a mutant wakes that has a timer for nothing.
 const OFTEN: Duration = Duration::from_millis(2);
-/// How long a mutant waits for the next request of its favourite, and after how many requests a
-/// client is that.
-const FAVOUR: Duration = Duration::from_millis(300);
+/// After so many requests a client is a mutant's favourite.
 const FAVOURED: u64 = 3;
 /// How long a mutant takes to start.
 const DAWDLE: Duration = Duration::from_millis(300);
@@ -186,23 +184,16 @@ pub(crate) fn takes_for_gone(hung_up: bool, connection: &Connection) -> bool {
 
 /// Sleeps until a client goes on, if it is waited for, whoever else is there. Whether it went on.
 pub(crate) fn waits_for(connection: &Connection, turn: Turn) -> bool {
-    let phase = connection.exchange.phase();
-    let (awaited, timeout) = if turn == Turn::Close {
-        return false;
-    } else if phase == Phase::Write && planted(Fault::WaitsForReaders) {
-        (PollFlags::POLLOUT, PollTimeout::NONE)
-    } else if phase == Phase::Request && planted(Fault::WaitsForSenders) {
-        (PollFlags::POLLIN, PollTimeout::NONE)
-    } else if phase == Phase::Idle
-        && planted(Fault::StaysWithAFavourite)
-        && connection.exchange.replies() > FAVOURED
-    {
-        (PollFlags::POLLIN, stop::round_up(FAVOUR))
-    } else {
-        return false;
+    let often = connection.exchange.replies() > FAVOURED;
+    let awaited = match connection.exchange.phase() {
+        _ if turn == Turn::Close => return false,
+        Phase::Write if planted(Fault::WaitsForReaders) => PollFlags::POLLOUT,
+        Phase::Request if planted(Fault::WaitsForSenders) => PollFlags::POLLIN,
+        Phase::Idle if often && planted(Fault::StaysWithAFavourite) => PollFlags::POLLIN,
+        _ => return false,
     };
     let mut fds = [PollFd::new(connection.stream().as_fd(), awaited)];
-    poll(&mut fds, timeout).is_ok_and(|count| count > 0)
+    poll(&mut fds, PollTimeout::NONE).is_ok_and(|count| count > 0)
 }
 
 /// A start that takes a while, as one with much to read does: clients come before it is over.

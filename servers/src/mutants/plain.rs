@@ -68,7 +68,9 @@ fn serve(listener: &Listener, protocol: Protocol) -> io::Result<()> {
         if ends_by.is_none() && reports[0].intersects(PollFlags::POLLIN) {
             ends_by = Some(Instant::now() + stop::LIMIT);
             listener.shut_down();
-            sessions.iter_mut().for_each(|session| session.ended = true);
+            for session in &mut sessions {
+                session.ended = true;
+            }
         }
         let mut reported = reports[2..].iter();
         sessions.retain_mut(|session| {

@@ -2,6 +2,10 @@
 
 use super::{Fault, Mutant, mutant};
 
+/// Why several cases catch one mutant.
+const BIG: &str = "its reply is a big one";
+const STOPS: &str = "it stops the server, and lets it go on";
+
 pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "base.ends_behind_each_reply",
@@ -16,10 +20,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &["server.base.big_reply"],
     )
     .also(&[
-        ("server.close.*", "its reply is a big one"),
-        ("server.halfclose.reply_delivered", "its reply is a big one"),
-        ("server.shutdown.reply_finishes", "its reply is a big one"),
-        ("server.slow.reader_isolated", "its reply is a big one"),
+        ("server.close.*", BIG),
+        ("server.halfclose.reply_delivered", BIG),
+        ("server.shutdown.reply_finishes", BIG),
+        ("server.slow.reader_isolated", BIG),
     ]),
     mutant(
         "base.overwrites_bodies",
@@ -110,12 +114,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &["server.model.reply_proves_receipt"],
     )
     .also(&[
-        ("server.accept.data_*", "it stops the server, and lets it go on"),
-        ("server.accept.reset_before_accept", "it stops the server, and lets it go on"),
-        ("server.backlog.*", "it stops the server, and lets it go on"),
-        ("server.hup.*", "it stops the server, and lets it go on"),
-        ("server.model.burst_served", "it stops the server, and lets it go on"),
-        ("server.shutdown.queued_resolved", "it stops the server, and lets it go on"),
+        ("server.accept.data_*", STOPS),
+        ("server.accept.reset_before_accept", STOPS),
+        ("server.backlog.*", STOPS),
+        ("server.hup.*", STOPS),
+        ("server.model.burst_served", STOPS),
+        ("server.shutdown.queued_resolved", STOPS),
     ]),
     mutant(
         "slow.waits_for_readers",
