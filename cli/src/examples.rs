@@ -101,5 +101,5 @@ Examples:
   ioconform mutants -o docs/power.md           and write it down
 
 Exit status: 0 every mutant is caught, or survives for a reason that is known, 1 one survives
-unnamed, or a wrong server is caught by a case that nobody expects to, 2 usage, 3 trials cannot be
-traced here, 130 interrupted.";
+unnamed, a case accuses an older kernel, or a wrong server is caught by a case of which nobody
+expects it, 2 usage, 3 trials cannot be traced here, 130 interrupted.";

@@ -3,6 +3,7 @@
 
 use std::process::{Command, Output};
 
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use tempfile::TempDir;
 
 /// Runs a shell script as the root of a user namespace of its own, where it may forbid and hide
@@ -89,4 +90,32 @@ fn without_namespaces_for_servers() {
     let Some(output) = in_a_poor_place(&home, script) else { return };
     let text = judged_without_blame(&output);
     assert!(text.contains("trials ran one at a time"), "{text}");
+}
+
+#[test]
+fn without_ptrace() {
+    let home = tempfile::tempdir().unwrap();
+    let rules = std::collections::BTreeMap::from([(nix::libc::SYS_ptrace, Vec::new())]);
+    let refusal = SeccompAction::Errno(nix::errno::Errno::EPERM as u32);
+    let arch = std::env::consts::ARCH.try_into().unwrap();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refusal, arch).unwrap();
+    let filter: BpfProgram = filter.try_into().unwrap();
+    // What a thread may not do, what it starts may not do either, and the other threads may.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            apply_filter(&filter).unwrap();
+            for arguments in [
+                ["mutants", "epoll.oneshot_is_for_ever"].as_slice(),
+                &["run", "epoll.oneshot", "--trace"],
+                &["explain", "epoll.edge.silent_until_new_data", "--trace"],
+            ] {
+                let mut command = assert_cmd::Command::cargo_bin("ioconform").unwrap();
+                command.args(arguments).env("XDG_STATE_HOME", home.path()).assert().code(3).stderr(
+                    predicates::str::contains(
+                        "trials cannot be traced here: ptrace(2) and seccomp(2)",
+                    ),
+                );
+            }
+        });
+    });
 }

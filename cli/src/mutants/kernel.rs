@@ -45,7 +45,9 @@ pub(super) fn judge(
     display.0.finish_and_clear();
     tell(&power, mutants, arguments, clock.elapsed(), screen);
     let unnamed = |mutant: &&'static Mutant| !power.is_caught(mutant) && mutant.survives.is_empty();
-    let half = Half { complete: power.complete, as_known: !mutants.iter().any(unnamed) };
+    let is_blamed = power.blamed().next().is_some();
+    let as_known = !is_blamed && !mutants.iter().any(unnamed);
+    let half = Half { complete: power.complete, as_known };
     Ok((power, half))
 }
 
@@ -85,6 +87,15 @@ fn tell(
         for cell in cells {
             screen.line(&format!("           {:?} {}: {}", cell.fate, cell.case.id, cell.reason));
         }
+    }
+    for cell in power.blamed() {
+        screen.line(&format!(
+            "{}blamed{Reset}   {} by {}: {}",
+            paint(AnsiColor::Red),
+            cell.mutant.id,
+            cell.case.id,
+            cell.reason
+        ));
     }
     // Which cases a part of the mutants leaves unproven says nothing.
     if arguments.ids.is_empty() && power.complete {

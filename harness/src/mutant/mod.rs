@@ -23,6 +23,7 @@ mod ring;
 mod select;
 mod sockets;
 mod uring;
+mod uring_setup;
 mod watching;
 
 use crate::power::Fate;
@@ -140,6 +141,17 @@ const fn old(
     Mutant { is_old: true, ..before(id, breaks, source, calls, enter) }
 }
 
+/// The same, where it says itself what it does not know.
+const fn old_answer(
+    id: &'static str,
+    breaks: &'static str,
+    source: &'static str,
+    calls: &'static [i64],
+    leave: fn(&mut Act),
+) -> Mutant {
+    Mutant { is_old: true, ..after(id, breaks, source, calls, leave) }
+}
+
 /// Whether a call of setsockopt(2) sets this option.
 fn sets(call: &Act, level: i32, name: i32) -> bool {
     call.number() == libc::SYS_setsockopt && (call.int(1), call.int(2)) == (level, name)
@@ -179,6 +191,7 @@ pub fn all() -> impl Iterator<Item = &'static Mutant> {
         sockets::BLOCKING,
         sockets::NONBLOCKING,
         uring::MUTANTS,
+        uring_setup::MUTANTS,
         watching::OBSERVE,
         watching::TIMEOUT,
     ]

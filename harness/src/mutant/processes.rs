@@ -32,13 +32,16 @@ pub(super) const PIDFD: &[Mutant] = &[
         &[SYS_pidfd_open],
         |call| call.set_argument(1, call.argument(1) | PIDFD_NONBLOCK),
     ),
-    before(
-        "pidfd.every_one_is_of_a_thread",
-        "A pidfd is made as if with PIDFD_THREAD.",
-        "pidfd_open(2), PIDFD_THREAD",
-        &[SYS_pidfd_open],
-        |call| call.set_argument(1, call.argument(1) | PIDFD_THREAD),
-    ),
+    Mutant {
+        survives: "since Linux 6.15 the end of a first thread shows in such a pidfd no sooner than that of its process",
+        ..before(
+            "pidfd.every_one_is_of_a_thread",
+            "A pidfd is made as if with PIDFD_THREAD.",
+            "pidfd_open(2), PIDFD_THREAD",
+            &[SYS_pidfd_open],
+            |call| call.set_argument(1, call.argument(1) | PIDFD_THREAD),
+        )
+    },
     after(
         "pidfd.gone_is_invalid",
         "pidfd_open and pidfd_send_signal fail with EINVAL if the process is gone.",

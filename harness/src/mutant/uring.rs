@@ -1,13 +1,12 @@
 //! `io_uring`.
 
-use libc::{ECANCELED, ENOENT, ETIME, SYS_io_uring_enter, SYS_io_uring_setup};
+use libc::{ECANCELED, ENOENT, ETIME, SYS_io_uring_enter};
 use nix::errno::Errno;
 
 use super::ring::{CALLS, Completion, each_completion, each_request, find_rings};
 use super::{Mutant, after, before, both, means, ring};
 use crate::trace::Act;
 
-const SETUP: &[i64] = &[SYS_io_uring_setup];
 const ENTER: &[i64] = &[SYS_io_uring_enter];
 
 /// `IORING_OP_…`.
@@ -21,14 +20,6 @@ const READ: u8 = 22;
 const SEND: u8 = 26;
 const RECEIVE: u8 = 27;
 const READ_MULTISHOT: u8 = 49;
-
-/// `IORING_SETUP_…`.
-const CQSIZE: u32 = 1 << 3;
-const CLAMP: u32 = 1 << 4;
-const DISABLED: u32 = 1 << 6;
-const SUBMIT_ALL: u32 = 1 << 7;
-const SINGLE_ISSUER: u32 = 1 << 12;
-const DEFER_TASKRUN: u32 = 1 << 13;
 
 /// A mutant of requests: `act` is done to each.
 macro_rules! request {
@@ -335,119 +326,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         },
     ),
-    after(
-        "uring.entries_are_as_asked",
-        "The number of entries is not rounded up to a power of two.",
-        "io_uring_setup(2)",
-        SETUP,
-        |call| {
-            let asked = u32::try_from(call.argument(0)).unwrap_or(0);
-            if call.succeeded() && !asked.is_power_of_two() {
-                call.put(call.argument(1), &asked.to_ne_bytes());
-            }
-        },
-    ),
-    before(
-        "uring.entries_have_no_bounds",
-        "A number of entries that is none or too many is taken for one.",
-        "io_uring_setup(2), ERRORS: EINVAL",
-        SETUP,
-        |call| {
-            let entries = u32::try_from(call.argument(0) & 0xffff_ffff).unwrap_or(0);
-            if !(1..=32768).contains(&entries) {
-                call.set_argument(0, 1);
-            }
-        },
-    ),
-    before(
-        "uring.flags_take_an_entry",
-        "A ring with flags has one entry alone.",
-        "io_uring_setup(2)",
-        SETUP,
-        |call| {
-            let other = !(CQSIZE | CLAMP | DISABLED | SUBMIT_ALL | SINGLE_ISSUER | DEFER_TASKRUN);
-            if flags(call) & other & !(1 << 31) != 0 {
-                call.set_argument(0, 1);
-            }
-        },
-    ),
-    before(
-        "uring.unknown_flags_are_taken",
-        "A flag that is not known is not refused.",
-        "io_uring_setup(2), ERRORS: EINVAL",
-        SETUP,
-        |call| without(call, 1 << 31),
-    ),
-    before(
-        "uring.completions_have_no_size",
-        "IORING_SETUP_CQSIZE is not looked at.",
-        "io_uring_setup(2), IORING_SETUP_CQSIZE",
-        SETUP,
-        |call| without(call, CQSIZE),
-    ),
-    before(
-        "uring.clamp_is_always",
-        "A number of entries is cut without IORING_SETUP_CLAMP.",
-        "io_uring_setup(2), IORING_SETUP_CLAMP",
-        SETUP,
-        |call| {
-            let flags = flags(call);
-            if flags & CQSIZE != 0 {
-                call.put(call.argument(1) + 8, &(flags | CLAMP).to_ne_bytes());
-            }
-        },
-    ),
-    before(
-        "uring.disabled_is_enabled",
-        "IORING_SETUP_R_DISABLED is not looked at.",
-        "io_uring_setup(2), IORING_SETUP_R_DISABLED",
-        SETUP,
-        |call| without(call, DISABLED),
-    ),
-    before(
-        "uring.submit_all_is_not",
-        "IORING_SETUP_SUBMIT_ALL is not looked at.",
-        "io_uring_setup(2), IORING_SETUP_SUBMIT_ALL",
-        SETUP,
-        |call| without(call, SUBMIT_ALL),
-    ),
-    before(
-        "uring.anybody_is_the_issuer",
-        "IORING_SETUP_SINGLE_ISSUER is not looked at.",
-        "io_uring_setup(2), IORING_SETUP_SINGLE_ISSUER",
-        SETUP,
-        |call| without(call, SINGLE_ISSUER | DEFER_TASKRUN),
-    ),
-    before(
-        "uring.work_is_not_deferred",
-        "IORING_SETUP_DEFER_TASKRUN is not looked at.",
-        "io_uring_setup(2), IORING_SETUP_DEFER_TASKRUN",
-        SETUP,
-        |call| without(call, DEFER_TASKRUN),
-    ),
-    before(
-        "uring.polling_thread_is_refused",
-        "IORING_SETUP_SQPOLL is refused with EPERM.",
-        "io_uring_setup(2), IORING_SETUP_SQPOLL",
-        SETUP,
-        |call| {
-            if flags(call) & 2 != 0 {
-                call.refuse(Errno::EPERM);
-            }
-        },
-    ),
 ];
-
-/// The flags in a struct `io_uring_params`.
-fn flags(call: &Act) -> u32 {
-    call.u32(call.argument(1) + 8).unwrap_or(0)
-}
-
-/// Takes flags from what a ring is made with.
-fn without(call: &mut Act, flag: u32) {
-    let flags = flags(call);
-    call.put(call.argument(1) + 8, &(flags & !flag).to_ne_bytes());
-}
 
 fn set_result(call: &mut Act, it: Completion, result: i32) {
     call.put(it.at + 8, &result.to_ne_bytes());

@@ -1,8 +1,8 @@
 //! Time-outs, and what `/proc` tells.
 
 use libc::{
-    SYS_epoll_pwait2, SYS_epoll_wait, SYS_fcntl, SYS_poll, SYS_ppoll, SYS_prctl, SYS_pselect6,
-    SYS_read, SYS_select,
+    SYS_epoll_pwait2, SYS_epoll_wait, SYS_fcntl, SYS_poll, SYS_ppoll, SYS_prctl, SYS_pread64,
+    SYS_pselect6, SYS_read, SYS_select,
 };
 use nix::errno::Errno;
 
@@ -120,24 +120,29 @@ pub(super) const TIMEOUT: &[Mutant] = &[
             }
         },
     ),
-    after(
-        "timeout.real_time_has_slack",
-        "PR_GET_TIMERSLACK tells a nanosecond where there is none.",
-        "PR_SET_TIMERSLACK(2const)",
-        &[SYS_prctl],
-        |call| {
-            if call.int(0) == libc::PR_GET_TIMERSLACK && call.result() == 0 {
-                call.answer(1);
-            }
-        },
-    ),
+    Mutant {
+        survives: "its case needs the right to become real-time, which nobody has by default",
+        ..after(
+            "timeout.real_time_has_slack",
+            "PR_GET_TIMERSLACK tells a nanosecond where there is none.",
+            "PR_SET_TIMERSLACK(2const)",
+            &[SYS_prctl],
+            |call| {
+                if call.int(0) == libc::PR_GET_TIMERSLACK && call.result() == 0 {
+                    call.answer(1);
+                }
+            },
+        )
+    },
 ];
 
 /// A kernel that tells something else in a file of `/proc`: the first text is another, of the same
 /// length.
 macro_rules! told {
     ($id:literal, $breaks:literal, $source:literal, $file:literal, $text:literal, $other:literal) => {
-        after($id, $breaks, $source, &[SYS_read], |call| rewrite(call, $file, $text, $other))
+        after($id, $breaks, $source, &[SYS_read, SYS_pread64], |call| {
+            rewrite(call, $file, $text, $other);
+        })
     };
 }
 
@@ -223,11 +228,12 @@ pub(super) const OBSERVE: &[Mutant] = &[
         b") S "
     ),
     told!(
+        // A traced one is `t`.
         "observe.stopped_is_asleep",
         "The state of a stopped process is S.",
         "proc_pid_stat(5)",
         "stat",
-        b") T ",
+        b") t ",
         b") S "
     ),
     told!(
@@ -281,7 +287,7 @@ pub(super) const OBSERVE: &[Mutant] = &[
         "observe.switches_are_not_counted",
         "voluntary_ctxt_switches does not change.",
         "proc_pid_status(5)",
-        &[SYS_read, libc::SYS_pread64],
+        &[SYS_read, SYS_pread64],
         |call| {
             if call.path(call.int(0)).ends_with("/status") {
                 rewrite_number(call, b"\nvoluntary_ctxt_switches:\t");

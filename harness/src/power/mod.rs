@@ -232,11 +232,18 @@ impl Power {
         self.of(mutant).any(|cell| cell.fate == mutant.wanted())
     }
 
+    /// The cases that take an older kernel for a wrong one: it would be accused.
+    pub fn blamed(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(|cell| cell.mutant.is_old && cell.fate == Fate::Caught)
+    }
+
     /// The cases that no mutant fails, though they can be traced.
     pub fn unproven(&self) -> impl Iterator<Item = &Known> {
         self.known.iter().filter(|known| {
-            let caught = |cell: &&Cell| cell.case.id == known.case.id && cell.fate == Fate::Caught;
-            known.plain == known.traced && !self.cells.iter().any(|cell| caught(&cell))
+            let caught = |cell: &Cell| {
+                cell.case.id == known.case.id && cell.fate == Fate::Caught && !cell.mutant.is_old
+            };
+            known.plain == known.traced && !self.cells.iter().any(caught)
         })
     }
 

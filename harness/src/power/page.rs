@@ -64,6 +64,7 @@ fn on_kernels(text: &mut String, power: &Power, mutants: &[&'static Mutant], nam
         );
     }
     survivors(text, power, mutants);
+    blamed(text, power);
     listed(text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| String::new());
     let why = |known: &Known| format!(" ({}, not {}: {})", known.traced, known.plain, known.reason);
     listed(text, "Cases that cannot be traced", power.untraceable(), named.untraceable, why);
@@ -89,6 +90,17 @@ fn survivors(text: &mut String, power: &Power, mutants: &[&'static Mutant]) {
         let _ = writeln!(text, "- {}: {why}", mutant.id);
     }
     if none {
+        *text += "None.\n";
+    }
+}
+
+fn blamed(text: &mut String, power: &Power) {
+    *text += "\n## Older kernels that a case takes for wrong ones\n\n";
+    for cell in power.blamed() {
+        let _ =
+            writeln!(text, "- {} is blamed by {}: {}", cell.mutant.id, cell.case.id, cell.reason);
+    }
+    if power.blamed().next().is_none() {
         *text += "None.\n";
     }
 }

@@ -273,7 +273,7 @@ impl Server {
             if done.had_turns(time) {
                 break (done, time);
             }
-            if time > 20 * WINDOW {
+            if time > 40 * WINDOW {
                 return Err(Stop::Unobservable(
                     "its threads got too little of a CPU to tell how much they want".to_owned(),
                 ));

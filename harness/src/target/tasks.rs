@@ -23,7 +23,7 @@ struct Member {
 
 /// For how long a thread has to have been free to run or to sleep, until it is plain which of both it
 /// prefers.
-const FREE: Duration = Duration::from_millis(100);
+const FREE: Duration = Duration::from_millis(40);
 
 /// What threads did up to a moment, or between two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,12 +13,13 @@
 //! The answer of nginx (`accept_mutex`) to the herd of `prefork_epoll`, from before there was
 //! `EPOLLEXCLUSIVE`: one waits for connections, so one is woken. Nobody sleeps for the lock, which
 //! could not be done together with sleeping for connections; who does not get it tries again when
-//! it has served something, or after 500 ms. The lock is a record lock of fcntl(2) on a file in
-//! memory: the kernel releases it if its holder dies.
+//! it has served something, or when after 500 ms a connection waits. The lock is a record lock of
+//! fcntl(2) on a file in memory: the kernel releases it if its holder dies.
 //!
 //! The holder gives the lock back once it has accepted, before it serves, and takes it again before
 //! it sleeps. So an idle worker keeps it for ever and gets every connection, and one at work leaves
-//! it to the others.
+//! it to the others. (nginx tries after 500 ms whether a connection waits or not, so that there the
+//! lock may also change hands in the moment in which an idle holder serves.)
 //!
 //! Good at: one wakeup a connection on any kernel. It breaks where the holder starts to compute
 //! while the others sleep: for up to 500 ms nobody watches the listener, and connections wait. An
@@ -93,10 +94,12 @@ fn work(listener: &Arc<Listener>, lock: &Lock, settings: Settings) -> io::Result
     reactor.watch(&stop, EpollFlags::EPOLLIN)?;
     let mut events = Events::new();
     let mut stopping = false;
+    let (mut holds, mut worked) = (false, true);
     while !reactor.is_done() {
         // Who has no descriptors left, and rests, leaves the lock to the others.
         if !stopping && !reactor.rests() {
-            if lock.try_take()? {
+            holds = (holds || worked || listener.has_waiting()) && lock.try_take()?;
+            if holds {
                 reactor.listen(listener, EpollFlags::EPOLLIN)?;
             } else {
                 reactor.stop_listening();
@@ -104,6 +107,7 @@ fn work(listener: &Arc<Listener>, lock: &Lock, settings: Settings) -> io::Result
             }
         }
         let events = reactor.wait(&mut events)?;
+        worked = events.clone().next().is_some();
         // What is accepted is not served yet, so the lock is soon free.
         if events.clone().any(|event| event.is(listener)) {
             reactor.accept();

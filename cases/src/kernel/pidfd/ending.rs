@@ -100,11 +100,14 @@ fn can_be_waited_for(t: &mut Trial) -> Result {
 fn nonblocking_waits_do_not_wait(t: &mut Trial) -> Result {
     let child = Child::start(3)?;
     let (pid, pidfd) = (child.pid, child.pidfd(PIDFD_NONBLOCK)?);
-    let wait = || waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED);
-    check!(t, wait() == Err(Errno::EAGAIN), "the process lives");
+    let copy = pidfd.try_clone()?;
+    let job =
+        t.spawn("waiter", move || Ok(waitid(Id::PIDFd(copy.as_fd()), WaitPidFlag::WEXITED)))?;
+    check!(t, job.join_soon(t)? == Some(Err(Errno::EAGAIN)), "the process lives");
     child.let_go();
     poll_wait(&pidfd, POLLIN)?;
-    check!(t, wait() == Ok(WaitStatus::Exited(pid, 3)), "it has ended");
+    let end = waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED);
+    check!(t, end == Ok(WaitStatus::Exited(pid, 3)), "it has ended");
     Ok(())
 }
 

@@ -43,6 +43,7 @@ fn data_is_still_in_the_kernel(t: &mut Trial) -> Result {
 fn setsig_tells_descriptor_and_events(t: &mut Trial) -> Result {
     let number = signal::first_realtime();
     signal::take_notes_of(number, true)?;
+    signal::take_notes_of(Signal::SIGIO as i32, true)?;
     let (mut quiet, quiet_reader) = UnixStream::pair()?;
     let (mut busy, busy_reader) = UnixStream::pair()?;
     tell_me_of(&quiet_reader, number)?;

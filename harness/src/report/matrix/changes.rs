@@ -116,9 +116,10 @@ impl Elsewhere<'_> {
         (table.ranges(&systems), table.ranges(&kernels))
     }
 
-    /// What was seen of a row on the first of the systems.
-    pub(super) fn seen<'b>(&self, row: &'b Row) -> Option<&'b Record> {
-        row.cells[self.places.first()?.0]
+    /// What was seen of a row on the first of the systems, and on the kernel beside it.
+    pub(super) fn seen<'b>(&self, row: &'b Row) -> Option<(&'b Record, &'b Record)> {
+        let (system, kernel) = *self.places.first()?;
+        row.cells[system].zip(row.cells[kernel])
     }
 }
 

@@ -118,12 +118,13 @@ fn elsewhere(out: &mut String, table: &Table) {
         let (systems, kernels) = other.names(table);
         let _ = writeln!(out, "- **{}**, beside {}:", one_line(&systems), one_line(&kernels));
         for row in &other.rows {
-            let Some(record) = other.seen(row) else { continue };
+            let Some((record, plain)) = other.seen(row) else { continue };
             let reason = match &*record.reason {
                 "" => String::new(),
                 reason => format!(": {}", short(reason)),
             };
-            let _ = writeln!(out, "  - `{}` {}{reason}", row.name, record.verdict);
+            let (name, verdict, beside) = (&row.name, record.verdict, plain.verdict);
+            let _ = writeln!(out, "  - `{name}` {verdict}, not {beside}{reason}");
         }
     }
     out.push('\n');

@@ -193,7 +193,7 @@ fn elsewhere(table: &Table, others: &[Elsewhere]) -> Markup {
                             b { (systems) } ", beside " (kernels) ": "
                             (counted(other.rows.len(), "case", "cases"))
                         }
-                        ul { @for row in &other.rows { @if let Some(record) = other.seen(row) {
+                        ul { @for row in &other.rows { @if let Some((record, _)) = other.seen(row) {
                             li {
                                 a href=(format!("#{}", row.name)) { (row.name) } " " (record.verdict)
                                 @if !record.reason.is_empty() { ": " (clipped(&record.reason)) }
