@@ -88,11 +88,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ]),
     mutant(
         "wakeup.stays_with_a_favourite",
-        "A client that asks often is waited for, while others have asked.",
+        "A client that has asked twice is waited for, while others have asked.",
         ("single_reactor", Fault::StaysWithAFavourite),
         &["server.wakeup.first_byte_while_busy"],
     )
-    .also(&[("server.wakeup.request_soak", "each of its clients asks often")]),
+    .also(&[
+        ("server.wakeup.request_soak", "each of its clients asks often"),
+        ("server.accept.emfile_recovers", "each of its clients asks twice"),
+    ]),
     mutant(
         "idle.never_sleeps",
         "The time-out of the wait is always 0.",

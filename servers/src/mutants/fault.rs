@@ -66,7 +66,7 @@ pub(crate) enum Fault {
     SleepsThroughItsStop,
     /// Goes on watching a listener that has no descriptors.
     SpinsWithoutDescriptors,
-    /// Waits for the next request of a client that asks often.
+    /// Waits for the next request of a client that has asked twice.
     StaysWithAFavourite,
     /// Rests for good once it was full.
     StaysFull,
