@@ -3,6 +3,7 @@
 
 pub mod kernel;
 pub mod models;
+pub mod mutants;
 pub mod power;
 pub mod server;
 pub mod testing;

@@ -95,7 +95,7 @@ pub(crate) enum Command {
     /// Judge many kernels, and write one report
     #[command(visible_alias = "m", after_help = MATRIX_EXAMPLES)]
     Matrix(Box<Matrix>),
-    /// Try the cases on wrong kernels: who catches whom, and what can no case see
+    /// Try the cases on wrong kernels and wrong servers: who catches whom, and what can no case see
     #[command(after_help = MUTANTS_EXAMPLES)]
     Mutants(Mutants),
     /// Run a program in a kernel of your choice, as if it ran here
@@ -293,6 +293,12 @@ pub(crate) struct Mutants {
     /// Only these cases: ids, prefixes of ids or globs (repeatable)
     #[arg(long, value_name = "ID-GLOB")]
     pub(crate) case: Vec<String>,
+    /// Only wrong kernels
+    #[arg(long, conflicts_with = "servers")]
+    pub(crate) kernel: bool,
+    /// Only wrong servers
+    #[arg(long)]
+    pub(crate) servers: bool,
     /// List the mutants, and try nothing
     #[arg(long)]
     pub(crate) list: bool,
@@ -311,13 +317,6 @@ pub(crate) struct Mutants {
     /// Only mutants that survive and the last line; twice: nothing but errors
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) quiet: u8,
-}
-
-impl Mutants {
-    /// Which cases.
-    pub(crate) fn cases(&self) -> Choice {
-        Choice { patterns: self.case.clone(), skip: Vec::new(), filter: Vec::new() }
-    }
 }
 
 #[derive(Debug, Args)]

@@ -94,10 +94,12 @@ Exit status: 0 everything is here, 2 usage, 3 something could not be had.";
 pub(crate) const MUTANTS_EXAMPLES: &str = "\
 Examples:
   ioconform mutants                            every mutant, on every case that it touches
+  ioconform mutants --servers                  wrong servers alone
   ioconform mutants epoll -v                   those of an area, and what each case says
   ioconform mutants --case 'herd.*'            who catches whom among some cases
   ioconform mutants --list                     what is wrong with each
   ioconform mutants -o docs/power.md           and write it down
 
 Exit status: 0 every mutant is caught, or survives for a reason that is known, 1 one survives
-unnamed, or a case accuses an older kernel, 2 usage, 3 trials cannot be traced here, 130 interrupted.";
+unnamed, a case accuses an older kernel, or a wrong server is caught by a case of which nobody
+expects it, 2 usage, 3 trials cannot be traced here, 130 interrupted.";

@@ -65,6 +65,8 @@ fn verdicts(file: &str) -> BTreeMap<String, Verdict> {
 #[case::nobody_there(&["server", "--addr", "unix:/nonexistent/socket"], 3, "no server can be reached at unix:/nonexistent/socket")]
 #[case::serve_nothing(&["serve"], 2, "<MODEL>")]
 #[case::serve_unknown(&["serve", "reuseprt"], 2, "similar value exists: 'reuseport'")]
+#[case::serve_unknown_mutant(&["serve", "mutant:idle.never_sleep"], 2, "similar value exists: 'idle.never_sleeps'")]
+#[case::serve_unknown_control(&["serve", "control:ech"], 2, "similar value exists: 'echo'")]
 #[case::serve_nowhere(&["serve", "reuseport", "--listen", "1.2.3"], 2, "not an ADDRESS:PORT")]
 #[case::serve_unix(&["serve", "reuseport", "--listen", "./socket"], 3, "AF_UNIX has no SO_REUSEPORT")]
 #[case::serve_far_away(&["serve", "poll_loop", "--listen", "192.0.2.1:80"], 3, "192.0.2.1:80")]

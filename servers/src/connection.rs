@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use nix::sys::socket::MsgFlags;
 
 use crate::http::{Exchange, Phase, Wants};
+use crate::mutants::{self, Fault, planted};
 use crate::socket::Stream;
 
 /// The system calls that one connection may use before the others get their turn.
@@ -87,7 +88,12 @@ impl Connection {
     /// Goes on without sleeping, as far as the nonblocking socket lets it, and processes requests
     /// on the calling thread.
     pub(crate) fn turn(&mut self, reading: Reading) -> Turn {
-        self.advance(reading, true)
+        loop {
+            let turn = self.advance(reading, true);
+            if !mutants::waits_for(self, turn) {
+                return turn;
+            }
+        }
     }
 
     /// The same, but leaves with [`Turn::Process`] when a request is whole.
@@ -153,6 +159,7 @@ impl Connection {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) if wants == Wants::Write => return Turn::Write,
                 Err(Errno::EAGAIN) => return Turn::Read,
+                Err(_) if planted(Fault::LeaksAtAReset) => return Turn::Read,
                 Err(_) => return Turn::Close,
             }
             calls += 1;
@@ -165,7 +172,7 @@ impl Connection {
         let output = self.exchange.output();
         let length = output.len();
         let count = self.stream.send(output)?;
-        self.exchange.sent(count);
+        self.exchange.sent(if planted(Fault::TakesAPartForTheWhole) { length } else { count });
         Ok(count < length)
     }
 
@@ -174,7 +181,9 @@ impl Connection {
         let space = self.exchange.space();
         let room = space.len();
         let count = self.stream.receive(space, flags)?;
-        self.exchange.received(count);
+        if count > 0 || !planted(Fault::TakesTheEndForNothing) {
+            self.exchange.received(count);
+        }
         Ok(count < room)
     }
 

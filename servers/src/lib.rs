@@ -5,7 +5,7 @@
 //! the protocol without input or output (`http`), one connection on a nonblocking socket
 //! (`connection`) or a blocking one (`blocking`), what a loop owns that waits in epoll (`reactor`)
 //! or elsewhere (`roster`), worker threads and processes (`threads`, `processes`), and the request
-//! to stop (`stop`).
+//! to stop (`stop`). [`mutants`] are the same servers with one bug each.
 //!
 //! The resources: `GET /`, `POST /echo` (the body back, with its digest), `GET /bytes/N`, and
 //! `GET /work/MICROS`, which computes so long before it answers. `Server-Thread: PID/TID` in a
@@ -18,6 +18,7 @@ mod http;
 pub mod load;
 mod mailbox;
 pub mod models;
+pub mod mutants;
 mod pool;
 mod processes;
 mod queue;

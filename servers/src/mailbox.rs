@@ -7,6 +7,8 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use crate::mutants::{Fault, planted};
+
 /// The side that sends; it may be cloned. When the last one is dropped, the receiver is told.
 pub(crate) struct Sender<T> {
     items: Option<mpsc::Sender<T>>,
@@ -63,6 +65,9 @@ impl<T> Mailbox<T> {
                 Ok(item) => taken.push(item),
                 Err(TryRecvError::Empty) => return (taken, true),
                 Err(TryRecvError::Disconnected) => return (taken, false),
+            }
+            if planted(Fault::TakesOneARing) {
+                return (taken, true);
             }
         }
     }

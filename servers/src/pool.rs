@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
 use crate::connection::{Connection, LINGER, Limits, Reading, Turn};
-use crate::http::Wants;
+use crate::http::{Phase, Wants};
+use crate::mutants::{Fault, planted};
 use crate::reactor::Event;
 use crate::socket::Stream;
 use crate::stop;
@@ -145,6 +146,9 @@ impl Pool {
             return;
         }
         held.keep_time(Instant::now());
+        if planted(Fault::ForgetsToRearm) && held.exchange.phase() == Phase::Idle {
+            return;
+        }
         let interest = match held.exchange.wants() {
             // A request that waits in our own input is reported by nobody: room for its reply is.
             Wants::Write | Wants::Process => EpollFlags::EPOLLOUT,

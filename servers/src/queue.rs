@@ -3,6 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::mutants::{Fault, planted};
+
+/// The items that are many to a mutant.
+const FEW: usize = 32;
+
 /// See the module. Every push wakes one of the workers that sleep in `pop`.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
@@ -30,6 +35,9 @@ impl<T> Queue<T> {
     /// Appends an item. While the queue is full it sleeps: whoever fills it must not take in more
     /// work than the workers can do.
     pub(crate) fn push(&self, item: T) {
+        if planted(Fault::DropsWhenFull) && self.lock().items.len() >= FEW {
+            return;
+        }
         let full = |state: &mut State<T>| state.items.len() >= self.most && !state.closed;
         let waited = self.drained.wait_while(self.lock(), full);
         waited.unwrap_or_else(PoisonError::into_inner).items.push_back(item);

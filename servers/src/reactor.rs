@@ -3,17 +3,18 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::PollTimeout;
+use nix::poll::{PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::SockFlag;
 
 use crate::connection::{Connection, Limits, Reading, Turn};
 use crate::http::{Request, Response, Wants};
+use crate::mutants::{Fault, planted};
 use crate::socket::{Accepted, BACKLOG, Listener, REST, Stream};
-use crate::stop;
+use crate::{mutants, stop};
 
 /// The connections that are accepted before those that are there get their turn.
 pub(crate) const MOST_ACCEPTED: usize = 64;
@@ -128,6 +129,8 @@ impl Reactor {
     /// without. The listener must not block.
     pub(crate) fn listen(&mut self, listener: &Arc<Listener>, flags: EpollFlags) -> io::Result<()> {
         if self.listener.is_none() {
+            let edge = planted(Fault::TakesOneAnEdge);
+            let flags = if edge { flags | EpollFlags::EPOLLET } else { flags };
             self.watch(listener, flags)?;
             self.listener = Some((listener.clone(), flags));
         }
@@ -174,8 +177,9 @@ impl Reactor {
         let timeout = next.map_or(PollTimeout::NONE, |next| {
             stop::round_up(next.saturating_duration_since(Instant::now()))
         });
+        let timeout = mutants::timeout(timeout);
         let count = match self.epoll.wait(&mut events.0, timeout) {
-            Err(Errno::EINTR) => 0,
+            Err(Errno::EINTR) if !planted(Fault::DiesOfAnInterruption) => 0,
             count => count?,
         };
         Ok(events.0[..count].iter().map(|event| Event {
@@ -196,12 +200,16 @@ impl Reactor {
             match listener.accept(SockFlag::SOCK_NONBLOCK) {
                 Accepted::Stream(stream) => taker(self, stream),
                 Accepted::Nothing => return,
+                Accepted::Exhausted if planted(Fault::SpinsWithoutDescriptors) => return,
                 Accepted::Exhausted => return self.rest(),
                 Accepted::Closed => {
                     let _ = self.epoll.delete(&*listener);
                     self.listener = None;
                     return;
                 }
+            }
+            if planted(Fault::TakesOneAnEdge) {
+                return;
             }
         }
     }
@@ -219,7 +227,7 @@ impl Reactor {
             }
         };
         // ENOMEM or ENOSPC (epoll_ctl(2)): the connection cannot be served, and is closed.
-        if self.watch(&stream, interest).is_err() {
+        if !planted(Fault::RegistersNobody) && self.watch(&stream, interest).is_err() {
             return;
         }
         if self.members.len() <= index {
@@ -238,12 +246,16 @@ impl Reactor {
         let index = index(event.number);
         if let Some(Some(member)) = self.members.get_mut(index) {
             member.hung_up |= event.flags.contains(EpollFlags::EPOLLRDHUP);
+            if mutants::takes_for_gone(member.hung_up, &member.connection) {
+                return self.remove(index);
+            }
             self.turn(index);
         }
     }
 
     /// Gives the response to a request that was handed over.
     pub(crate) fn respond(&mut self, ticket: Ticket, response: Response) {
+        let ticket = if planted(Fault::AnswersTheNewest) { self.newest() } else { ticket };
         if let Some(Some(member)) = self.members.get_mut(ticket.index)
             && member.serial == ticket.serial
         {
@@ -252,11 +264,22 @@ impl Reactor {
         }
     }
 
+    /// The connection that came last of those that wait for a response.
+    fn newest(&self) -> Ticket {
+        let waiting = self.members.iter().enumerate().filter_map(|(index, member)| {
+            let member = member.as_ref()?;
+            let waits = member.connection.exchange.wants() == Wants::Response;
+            waits.then_some(Ticket { index, serial: member.serial })
+        });
+        waiting.max_by_key(|ticket| ticket.serial).unwrap_or(Ticket { index: 0, serial: 0 })
+    }
+
     fn turn(&mut self, index: usize) {
         let Some(Some(member)) = self.members.get_mut(index) else { return };
         let reading = match self.trigger {
             Trigger::Level => Reading::Once,
-            Trigger::Edge if member.hung_up => Reading::End,
+            Trigger::Edge if planted(Fault::ReadsOnce) => Reading::Once,
+            Trigger::Edge if member.hung_up && !planted(Fault::ForgetsAnEnd) => Reading::End,
             Trigger::Edge => Reading::Empty,
         };
         let turn = if let Some(hand_over) = &mut self.hand_over {
@@ -271,6 +294,9 @@ impl Reactor {
         let wanted = match (self.trigger, member.connection.exchange.wants()) {
             _ if turn == Turn::Close => return self.remove(index),
             (Trigger::Edge, _) => member.interest,
+            (Trigger::Level, Wants::Write) if planted(Fault::WatchesAnEnd) => {
+                EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP
+            }
             // A request that waits in our own input is reported by nobody: room for its reply is.
             (Trigger::Level, Wants::Write | Wants::Process) => EpollFlags::EPOLLOUT,
             (Trigger::Level, _) => EpollFlags::EPOLLIN,
@@ -342,19 +368,28 @@ impl Reactor {
         taker: &mut dyn FnMut(&mut Reactor, Stream),
     ) {
         let _ = self.epoll.delete(requested);
+        if planted(Fault::SleepsThroughItsStop) {
+            let _ = poll(&mut [], stop::round_up(stop::LIMIT));
+        }
         if let Some((listener, _)) = self.listener.take() {
             let _ = self.epoll.delete(&*listener);
             for _ in 0..BACKLOG {
+                if planted(Fault::StopsDeaf) {
+                    break;
+                }
                 let Accepted::Stream(stream) = listener.accept(SockFlag::SOCK_NONBLOCK) else {
                     break;
                 };
                 taker(self, stream);
             }
-            listener.shut_down();
+            if !planted(Fault::StopsDeaf) {
+                listener.shut_down();
+            }
         }
         self.rests_until = None;
         let now = Instant::now();
-        self.ends_by = Some(now + stop::LIMIT);
+        let limit = if planted(Fault::CutsReplies) { Duration::ZERO } else { stop::LIMIT };
+        self.ends_by = Some(now + limit);
         for index in 0..self.members.len() {
             let Some(member) = &mut self.members[index] else { continue };
             member.connection.exchange.finish();
@@ -368,14 +403,16 @@ impl Reactor {
 
     /// Whether the stop is complete, or has taken too long.
     pub(crate) fn is_done(&self) -> bool {
-        self.ends_by.is_some_and(|by| self.count == 0 || by <= Instant::now())
+        let none = self.count == 0 && !planted(Fault::OutstaysItsStop);
+        self.ends_by.is_some_and(|by| none || by <= Instant::now())
     }
 
     /// Stops watching the listener for a while: it stays readable, and would be reported on and on.
     fn rest(&mut self) {
         if let Some((listener, _)) = &self.listener {
             let _ = self.epoll.delete(&**listener);
-            self.rests_until = Some(Instant::now() + REST);
+            let rest = (!planted(Fault::GivesUpListening)).then_some(REST);
+            self.rests_until = rest.map(|rest| Instant::now() + rest);
         }
     }
 

@@ -11,6 +11,7 @@ use nix::sys::socket::SockFlag;
 
 use crate::connection::{Connection, Limits, Reading, Turn};
 use crate::http::Wants;
+use crate::mutants::{Fault, planted};
 use crate::socket::{Accepted, BACKLOG, Listener, REST, Stream};
 use crate::stop;
 
@@ -100,7 +101,8 @@ impl Roster {
 
     /// Stops accepting for a while, or until a connection is closed.
     pub(crate) fn rest(&mut self) {
-        self.rests_until = Some(Instant::now() + REST);
+        let rest = if planted(Fault::StaysFull) { Duration::from_hours(24) } else { REST };
+        self.rests_until = Some(Instant::now() + rest);
     }
 
     /// Gives a connection its turn. A number that is none's is passed over.
@@ -120,7 +122,9 @@ impl Roster {
     /// Closes a connection, after which a listener that rests can go on.
     pub(crate) fn close(&mut self, number: i32) {
         self.connections.remove(&number);
-        self.rests_until = None;
+        if !planted(Fault::StaysFull) {
+            self.rests_until = None;
+        }
         if self.connections.is_empty() {
             self.due = None;
         }

@@ -22,6 +22,7 @@ use nix::sys::socket::{
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::Pid;
 
+use crate::mutants::{Fault, planted};
 use crate::sys;
 
 /// The length of the accept queue that is asked for; `net.core.somaxconn` may cut it.
@@ -29,6 +30,10 @@ pub(crate) const BACKLOG: i32 = 4096;
 
 /// How long a listener rests when descriptors have run out.
 pub(crate) const REST: Duration = Duration::from_millis(100);
+
+/// How much output a mutant's socket holds that takes a part for the whole: less than a big reply,
+/// however fast its client reads.
+const LITTLE: usize = 4096;
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +135,9 @@ impl Listener {
             // Replies are written whole: to wait for more (Nagle) could only delay them. It fails
             // on a connection that is gone already, as the first read will tell.
             let _ = setsockopt(&fd, sockopt::TcpNoDelay, &true);
+        }
+        if planted(Fault::TakesAPartForTheWhole) {
+            let _ = setsockopt(&fd, sockopt::SndBuf, &LITTLE);
         }
         Stream { fd }
     }
@@ -251,7 +259,9 @@ impl Stream {
 
     /// `send(2)`, without the signal that a vanished peer would bring.
     pub(crate) fn send(&self, output: &[u8]) -> nix::Result<usize> {
-        send(self.fd.as_raw_fd(), output, MsgFlags::MSG_NOSIGNAL)
+        let signals = planted(Fault::DiesOfABrokenPipe);
+        let flags = if signals { MsgFlags::empty() } else { MsgFlags::MSG_NOSIGNAL };
+        send(self.fd.as_raw_fd(), output, flags)
     }
 
     /// Tells the peer that nothing more is sent.

@@ -1,9 +1,11 @@
-//! Who catches whom: cases, tried on the wrong kernels of [`crate::mutant`].
+//! Who catches whom: cases, tried on the wrong kernels of [`crate::mutant`], and on wrong servers
+//! ([`servers`]).
 //!
 //! First every case is tried twice, plainly and under a tracer that changes nothing and notes which
 //! mutants would change one of its calls. Then each mutant is tried on the cases that it would touch.
 
 pub mod page;
+pub mod servers;
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
@@ -90,13 +92,15 @@ pub struct Power {
     pub known: Vec<Known>,
     /// The cases on the mutants that touch them.
     pub cells: Vec<Cell>,
+    /// Whether that is all: the user has not ended it before.
+    pub complete: bool,
 }
 
 /// Runs the plan.
 pub fn run(plan: &Plan, watcher: &dyn Watcher) -> Result<Power, StartError> {
     watcher.phase("cases without a mutant", plan.cases.len());
-    let known = each(
-        plan,
+    let Done { results: known, complete } = each(
+        plan.jobs,
         plan.cases.to_vec(),
         |case| case.alone,
         |case| {
@@ -107,6 +111,9 @@ pub fn run(plan: &Plan, watcher: &dyn Watcher) -> Result<Power, StartError> {
             Ok(Known { case, plain: plain.verdict, traced: traced.verdict, reason, touched })
         },
     )?;
+    if !complete {
+        return Ok(Power { known, cells: Vec::new(), complete });
+    }
     let usable = known.iter().filter(|known| known.plain == known.traced);
     let pairs: Vec<_> = usable
         .flat_map(|known| {
@@ -118,8 +125,8 @@ pub fn run(plan: &Plan, watcher: &dyn Watcher) -> Result<Power, StartError> {
         })
         .collect();
     watcher.phase("cases on mutants", pairs.len());
-    let cells = each(
-        plan,
+    let Done { results: cells, complete } = each(
+        plan.jobs,
         pairs,
         |(_, case, _)| case.alone,
         |(mutant, case, plain)| {
@@ -130,7 +137,7 @@ pub fn run(plan: &Plan, watcher: &dyn Watcher) -> Result<Power, StartError> {
             Ok(Cell { mutant, case, fate, reason: outcome.reason })
         },
     )?;
-    Ok(Power { known, cells })
+    Ok(Power { known, cells, complete })
 }
 
 fn fate(plain: Verdict, now: Verdict) -> Fate {
@@ -158,42 +165,54 @@ impl Plan<'_> {
     }
 }
 
+/// What came of some items: of all, or of those that were done when the user ended it.
+struct Done<R> {
+    results: Vec<R>,
+    complete: bool,
+}
+
 /// Does something with each item, several at a time, and then with those that must be alone. The
 /// results are in the order of the items.
 fn each<T: Copy + Send, R: Send>(
-    plan: &Plan,
+    jobs: usize,
     items: Vec<T>,
     alone: impl Fn(&T) -> bool,
     work: impl Fn(T) -> Result<R, StartError> + Sync,
-) -> Result<Vec<R>, StartError> {
+) -> Result<Done<R>, StartError> {
     let numbered = items.into_iter().enumerate();
     let (alone, together): (Vec<_>, Vec<_>) = numbered.partition(|(_, item)| alone(item));
-    let mut results: Vec<(usize, R)> = Vec::new();
-    for (items, jobs) in [(together, plan.jobs.max(1)), (alone, 1)] {
+    let results = Mutex::new(Vec::<(usize, R)>::new());
+    let failure = Mutex::new(None);
+    let lock = || failure.lock().unwrap_or_else(PoisonError::into_inner);
+    for (items, jobs) in [(together, jobs.max(1)), (alone, 1)] {
         let queue = Mutex::new(VecDeque::from(items));
-        let done = Mutex::new(Ok(Vec::new()));
-        let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);
         std::thread::scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|| {
-                    while lock().is_ok() {
+                    while lock().is_none() {
                         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                         let Some((number, item)) = next else { return };
-                        let result = work(item);
-                        let mut done = lock();
-                        match (result, &mut *done) {
-                            (Ok(result), Ok(all)) => all.push((number, result)),
-                            (Err(error), Ok(_)) => *done = Err(error),
-                            (_, Err(_)) => {}
+                        match work(item) {
+                            Ok(result) => {
+                                let mut all =
+                                    results.lock().unwrap_or_else(PoisonError::into_inner);
+                                all.push((number, result));
+                            }
+                            Err(error) => drop(lock().get_or_insert(error)),
                         }
                     }
                 });
             }
         });
-        results.extend(done.into_inner().unwrap_or_else(PoisonError::into_inner)?);
     }
+    let complete = match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        None => true,
+        Some(StartError::Cancelled) => false,
+        Some(error) => return Err(error),
+    };
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(number, _)| *number);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
+    Ok(Done { results: results.into_iter().map(|(_, result)| result).collect(), complete })
 }
 
 /// Cases of which something is known beforehand, by a glob of ids, and why.

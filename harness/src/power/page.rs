@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Cell, Fate, Known, Power, Reasons, reason_for};
+use super::{Cell, Fate, Known, Power, Reasons, reason_for, servers};
 use crate::mutant::Mutant;
 
 /// What is known beforehand: of cases that no mutant can fail, and of those that cannot be traced.
@@ -15,15 +15,29 @@ pub struct Named {
     pub untraceable: &'static Reasons,
 }
 
-/// The page.
-pub fn page(power: &Power, mutants: &[&'static Mutant], named: Named) -> String {
+/// The page: of wrong kernels, of wrong servers, or of both.
+pub fn page(
+    kernels: Option<&(Power, &[&'static Mutant], Named)>,
+    servers: Option<&(servers::Power, &[servers::Mutant])>,
+) -> String {
     let mut text = String::from(
         "# Power: every check has been seen to fail\n\n\
-         Written by `ioconform mutants -o docs/power.md`. A mutant is a wrong kernel: system calls of a \
-         trial are rewritten on their way (`harness/src/mutant`). It is *caught* by a case whose check \
-         fails under it. A case that *stumbles* hangs or breaks instead; one that *excuses* takes the \
-         mutant for a kernel that lacks the behaviour, which is what an older kernel must come to.\n",
+         Written by `ioconform mutants -o docs/power.md`. A mutant is a wrong kernel (system calls of a \
+         trial are rewritten on their way, `harness/src/mutant`) or a wrong server (a reference server \
+         with one bug, `servers/src/mutants`). It is *caught* by a case whose check fails under it. A case \
+         that *stumbles* hangs or breaks instead; one that *excuses* takes the mutant for a system that \
+         lacks the behaviour, which is what an older kernel must come to.\n",
     );
+    if let Some((power, mutants, named)) = kernels {
+        on_kernels(&mut text, power, mutants, *named);
+    }
+    if let Some((power, mutants)) = servers {
+        on_servers(&mut text, power, mutants);
+    }
+    text
+}
+
+fn on_kernels(text: &mut String, power: &Power, mutants: &[&'static Mutant], named: Named) {
     let caught = mutants.iter().filter(|mutant| power.is_caught(mutant)).count();
     let proven = power.known.len() - power.unproven().count() - power.untraceable().count();
     let _ = write!(
@@ -34,7 +48,7 @@ pub fn page(power: &Power, mutants: &[&'static Mutant], named: Named) -> String 
         power.known.len(),
         power.cells.len()
     );
-    text += "\n## Mutants\n\n| mutant | what is wrong with it | the promise | caught by | stumbles | excused |\n|---|---|---|---|---|---|\n";
+    *text += "\n## Wrong kernels\n\n| mutant | what is wrong with it | the promise | caught by | stumbles | excused |\n|---|---|---|---|---|---|\n";
     for mutant in mutants {
         let count = |fate| power.of(mutant).filter(|cell| cell.fate == fate).count();
         let by: Vec<_> = power.of(mutant).filter(|cell| cell.fate == mutant.wanted()).collect();
@@ -49,15 +63,12 @@ pub fn page(power: &Power, mutants: &[&'static Mutant], named: Named) -> String 
             count(Fate::Excused)
         );
     }
-    survivors(&mut text, power, mutants);
-    blamed(&mut text, power);
-    listed(&mut text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| {
-        String::new()
-    });
+    survivors(text, power, mutants);
+    blamed(text, power);
+    listed(text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| String::new());
     let why = |known: &Known| format!(" ({}, not {}: {})", known.traced, known.plain, known.reason);
-    listed(&mut text, "Cases that cannot be traced", power.untraceable(), named.untraceable, why);
-    by_catch(&mut text, power);
-    text
+    listed(text, "Cases that cannot be traced", power.untraceable(), named.untraceable, why);
+    by_catch(text, power);
 }
 
 fn few(cells: &[&Cell]) -> String {
@@ -139,4 +150,48 @@ fn by_catch(text: &mut String, power: &Power) {
     for (mutant, areas) in mutants {
         let _ = writeln!(text, "- {mutant}: {}", areas.join(", "));
     }
+}
+
+fn on_servers(text: &mut String, power: &servers::Power, mutants: &[servers::Mutant]) {
+    let proven = |mutant: &&servers::Mutant| power.is_as_known(mutant);
+    let _ = write!(
+        text,
+        "\n## Wrong servers\n\n\
+         {} wrong servers, of which {} are caught by the cases that must catch them, and by none that \
+         nobody knew of; {} trials on them.\n\n\
+         | server | what is wrong with it | without its bug | must be caught by | is caught by, too | stumbles | excused |\n\
+         |---|---|---|---|---|---|---|\n",
+        mutants.len(),
+        mutants.iter().filter(proven).count(),
+        power.cells.len()
+    );
+    for mutant in mutants {
+        let by = |fate| power.of(mutant).filter(move |cell| cell.fate == fate);
+        let others = by(Fate::Caught).filter(|cell| !mutant.is_for(cell.case));
+        let others: Vec<_> = others.map(|cell| cell.case.id).collect();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            mutant.id,
+            mutant.breaks,
+            mutant.base,
+            mutant.caught_by.join(", "),
+            others.join(", "),
+            by(Fate::Stumbled).count(),
+            by(Fate::Excused).count()
+        );
+    }
+    *text += "\n### Why others catch them\n\n";
+    for mutant in mutants {
+        for (cases, why) in mutant.also {
+            let _ = writeln!(text, "- {}, {cases}: {why}", mutant.id);
+        }
+    }
+    *text += "\n### Cases that no wrong server fails\n\n";
+    let unproven: Vec<_> = power.unproven().map(|case| case.id).collect();
+    let _ = writeln!(
+        text,
+        "{}",
+        if unproven.is_empty() { "None.".to_owned() } else { unproven.join(", ") }
+    );
 }

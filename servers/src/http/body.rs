@@ -2,6 +2,7 @@
 
 use super::request::{Framing, MOST_BODY};
 use super::response::Status;
+use crate::mutants::{Fault, planted};
 
 /// The trailer fields of one request; more are answered with 431.
 const MOST_TRAILERS: usize = 16;
@@ -46,6 +47,9 @@ impl Progress {
         match *self {
             Progress::Whole => Ok(0),
             Progress::Length(left) => {
+                if planted(Fault::OverwritesBodies) && !input.is_empty() {
+                    body.clear();
+                }
                 let taken = take(input, left, body);
                 *self = match left - taken as u64 {
                     0 => Progress::Whole,

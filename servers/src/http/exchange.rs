@@ -14,6 +14,7 @@
 use super::body::Progress;
 use super::request::Request;
 use super::response::{Content, Response, Status};
+use crate::mutants::{Fault, planted};
 
 /// The input buffer: the largest head, and how much is read at once.
 const INPUT: usize = 16 * 1024;
@@ -121,6 +122,7 @@ impl Exchange {
             _ if self.has_output() => Wants::Write,
             State::Taken => Wants::Response,
             State::Head | State::Body(..) => Wants::Read,
+            State::Last if planted(Fault::HurriesToClose) => Wants::Close,
             State::Last => Wants::Linger,
         }
     }
@@ -163,7 +165,10 @@ impl Exchange {
 
     /// The response to the request that was taken.
     pub(crate) fn respond(&mut self, mut response: Response) {
-        response.keep_alive &= !self.finishing;
+        response.keep_alive &= !self.finishing && !planted(Fault::EndsBehindEachReply);
+        if planted(Fault::DropsPipelinedRequests) {
+            self.start = self.end;
+        }
         response.write_head(&mut self.window);
         self.state = if response.keep_alive { State::Head } else { State::Last };
         if !response.described {
@@ -235,6 +240,11 @@ impl Exchange {
     /// a client could send a byte now and then for ever.
     pub(crate) fn progress(&self) -> u64 {
         self.replies + self.total_sent
+    }
+
+    /// How many requests were answered.
+    pub(crate) fn replies(&self) -> u64 {
+        self.replies
     }
 
     fn has_output(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What a request says, read out of its head (RFC 9112).
 
 use super::response::Status;
+use crate::mutants::{Fault, planted};
 
 /// The header fields of one request; more are answered with 431.
 const MOST_FIELDS: usize = 64;
@@ -81,6 +82,9 @@ impl Request {
         let mut head = httparse::Request::new(&mut fields);
         let length = match head.parse(input) {
             Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) if planted(Fault::TakesTheFirstReadForTheHead) => {
+                return Err(Status::BadRequest);
+            }
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::Version) => return Err(Status::VersionNotSupported),
             Err(httparse::Error::TooManyHeaders) => return Err(Status::FieldsTooLarge),

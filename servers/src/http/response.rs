@@ -8,10 +8,13 @@ use nix::time::{ClockId, clock_gettime};
 use sha2::Digest as _;
 
 use super::request::{Method, Request, Resource};
+use crate::mutants::{self, Fault, planted};
 use crate::{stop, sys};
 
 /// The text of `/`.
 const GREETING: &str = "ioconform reference server\n";
+/// What a mutant takes for long work is longer, in microseconds.
+const SHORT: u64 = 15_000;
 /// What `/bytes/N` consists of, over and over.
 const ALPHABET: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-\n";
 
@@ -106,6 +109,7 @@ pub(crate) struct Response {
 impl Request {
     /// Answers the request on the calling thread. This is where `/work` computes.
     pub(crate) fn process(self) -> Response {
+        let _lock = mutants::lock();
         let mut keep_alive = self.keep_alive;
         let (status, content) = match (self.resource, self.method) {
             (Resource::Refused(status), _) => (status, None),
@@ -114,6 +118,9 @@ impl Request {
             }
             (Resource::Bytes(length), Method::Get | Method::Head) => {
                 (Status::Ok, Some(Content::Bytes(length)))
+            }
+            (Resource::Work(micros), _) if planted(Fault::GivesUpLongWork) && micros > SHORT => {
+                (Status::NotImplemented, None)
             }
             (Resource::Work(micros), Method::Get | Method::Head) => {
                 compute(Duration::from_micros(micros));

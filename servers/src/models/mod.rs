@@ -7,7 +7,7 @@ mod half_sync_half_reactor;
 mod io_uring;
 mod multi_reactor;
 mod nonblocking_spin;
-mod poll_loop;
+pub(crate) mod poll_loop;
 mod prefork_accept_mutex;
 mod prefork_epoll;
 mod prefork_exclusive;
@@ -17,7 +17,7 @@ mod reuseport;
 mod reuseport_forked;
 mod select_loop;
 mod signal_driven;
-mod single_reactor;
+pub(crate) mod single_reactor;
 mod thread_per_connection;
 
 use std::io;

@@ -22,6 +22,7 @@ use nix::sys::epoll::EpollFlags;
 
 use crate::Settings;
 use crate::mailbox::{self, Mailbox};
+use crate::mutants::{Fault, planted};
 use crate::reactor::{Events, Reactor, Trigger};
 use crate::socket::{Listener, Stream};
 use crate::stop::Stop;
@@ -40,7 +41,8 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
         workers.push(sender);
         crew.start(&format!("worker {number}"), move |_| work(reactor, &mailbox))?;
     }
-    let mut turns = workers.iter().cycle();
+    let most = if planted(Fault::FavoursOneWorker) { 1 } else { workers.len() };
+    let mut turns = workers.iter().take(most).cycle();
     let mut hand_over = |_: &mut Reactor, stream: Stream| {
         if let Some(worker) = turns.next() {
             worker.send(stream);

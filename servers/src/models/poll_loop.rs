@@ -33,6 +33,15 @@ use crate::stop::{self, Stop};
 
 /// Serves on the calling thread.
 pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
+    run(listener, settings, accept)
+}
+
+/// The loop, in which `accept` takes in what waits.
+pub(crate) fn run(
+    listener: Listener,
+    settings: Settings,
+    accept: fn(&mut Roster),
+) -> io::Result<()> {
     let stop = Stop::new()?;
     let mut requested = Some(&stop);
     let listens = listener.as_fd().as_raw_fd();

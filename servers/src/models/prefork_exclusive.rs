@@ -23,13 +23,15 @@ use std::io;
 use nix::sys::epoll::EpollFlags;
 
 use super::single_reactor;
+use crate::mutants::{Fault, planted};
 use crate::socket::Listener;
 use crate::stop::Stop;
 use crate::{Settings, processes};
 
 /// Forks the workers one after the other, and minds them until the request to stop.
 pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
-    let interest = EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE;
+    let mut interest = EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE;
+    interest.set(EpollFlags::EPOLLEXCLUSIVE, !planted(Fault::WakesEverybody));
     listener.set_nonblocking()?;
     processes::supervise_in_order(vec![listener], settings.workers, &|listener, pipe| {
         let stop = Stop::new()?;

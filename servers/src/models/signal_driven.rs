@@ -35,6 +35,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::poll_loop;
 use crate::connection::{Reading, Turn};
+use crate::mutants::{self, Fault, planted};
 use crate::reactor::MOST_ACCEPTED;
 use crate::roster::Roster;
 use crate::socket::Listener;
@@ -69,10 +70,13 @@ impl Drop for Signals {
 pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     let signals = Signals::new()?;
     let listens = listener.as_fd().as_raw_fd();
+    if planted(Fault::MissesItsStart) {
+        mutants::dawdle();
+    }
     sys::notify(&listener)?;
     let mut roster = Roster::new(listener, settings.limits, Reading::End)?;
     // Who is to be looked at without a signal: connections may have been there before.
-    let (mut queued, mut due) = (true, BTreeSet::new());
+    let (mut queued, mut due) = (!planted(Fault::MissesItsStart), BTreeSet::new());
     while !roster.is_done() {
         let idle = due.is_empty() && !(queued && roster.listener().is_some());
         let timeout = if idle { roster.timeout() } else { Some(Duration::ZERO) };

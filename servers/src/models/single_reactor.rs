@@ -33,7 +33,7 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
 
 /// What other models run once a worker. `interest` is how the listener is watched: `EPOLLIN`, for
 /// one.
-pub(super) fn run(
+pub(crate) fn run(
     listener: &Arc<Listener>,
     interest: EpollFlags,
     settings: Settings,

@@ -93,6 +93,13 @@ pub(crate) fn interrupt_by(signal: Signal, handler: extern "C" fn(i32)) -> nix::
     unsafe { nix::sys::signal::sigaction(signal, &action) }.map(drop)
 }
 
+/// Gives `SIGPIPE` its usual effect back, which the runtime of Rust takes from it: the end of the
+/// process.
+pub(crate) fn die_of_broken_pipes() {
+    // SAFETY: no handler of this crate is replaced, and the default action runs none.
+    let _ = unsafe { nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+}
+
 /// What a signal that was waited for tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {

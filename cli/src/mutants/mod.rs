@@ -1,0 +1,163 @@
+//! `ioconform mutants`: the cases, tried on wrong kernels and wrong servers.
+
+mod kernel;
+mod servers;
+
+use anyhow::{Context as _, bail};
+use harness::case::Case;
+use harness::isolate::{Wardens, probe};
+use harness::power::Watcher;
+use harness::power::page::page;
+use harness::suggest::did_you_mean;
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+use crate::arguments::{self, Progress};
+use crate::execution::{Cancel, check_tracer};
+use crate::progress::bar_style;
+use crate::screen::Screen;
+use crate::select::{Kind, choose};
+use crate::{Failure, INTERRUPTED};
+
+/// What came of the wrong kernels, or of the wrong servers.
+struct Half {
+    /// Whether all was tried.
+    complete: bool,
+    /// Whether nothing came that is not known.
+    as_known: bool,
+}
+
+pub(crate) fn mutants(arguments: &arguments::Mutants, screen: &Screen) -> Result<u8, Failure> {
+    let kernels = if arguments.means_kernels() { kernel::chosen(&arguments.ids) } else { vec![] };
+    let mut servers =
+        if arguments.means_servers() { servers::chosen(&arguments.ids) } else { vec![] };
+    check_ids(arguments).map_err(Failure::usage)?;
+    if arguments.list {
+        let kernels = kernels.iter().map(|mutant| (mutant.id, mutant.breaks));
+        let servers = servers.iter().map(|mutant| (mutant.id, mutant.breaks));
+        for (id, breaks) in kernels.chain(servers) {
+            screen.line(&format!("{id:<46} {breaks}"));
+        }
+        return Ok(0);
+    }
+    let kind = match (kernels.is_empty(), servers.is_empty()) {
+        (false, true) => Kind::Kernel,
+        (true, false) => Kind::Server,
+        _ => Kind::Any,
+    };
+    let cases = choose(&arguments.cases(), kind).map_err(Failure::usage)?;
+    let (about_servers, about_kernels): (Vec<&'static Case>, Vec<_>) =
+        cases.into_iter().partition(|case| case.is_about_a_server());
+    // A half of which no case was chosen was not meant.
+    let tries_kernels = !kernels.is_empty() && !about_kernels.is_empty();
+    if about_servers.is_empty() {
+        servers.clear();
+    }
+    if tries_kernels {
+        check_tracer()?;
+    }
+    let cancel = Cancel::on_signals()?;
+    let wardens = Wardens::new(probe()?);
+    let mut halves = Vec::new();
+    let (mut on_kernels, mut on_servers) = (None, None);
+    if tries_kernels {
+        let chosen = (&*about_kernels, &*kernels);
+        let (power, half) = kernel::judge(chosen, &wardens, &cancel, arguments, screen)?;
+        halves.push(half);
+        on_kernels = Some((power, &*kernels, kernel::NAMED));
+    }
+    if !servers.is_empty() && halves.iter().all(|half| half.complete) {
+        let chosen = (&*about_servers, &*servers);
+        let (power, half) = servers::judge(chosen, &wardens, &cancel, arguments, screen)?;
+        halves.push(half);
+        on_servers = Some((power, &*servers));
+    }
+    if !halves.iter().all(|half| half.complete) {
+        return Ok(INTERRUPTED);
+    }
+    if let Some(path) = &arguments.output {
+        harness::report::write(path, &page(on_kernels.as_ref(), on_servers.as_ref()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(u8::from(!halves.iter().all(|half| half.as_known)))
+}
+
+impl arguments::Mutants {
+    /// Which cases.
+    fn cases(&self) -> arguments::Choice {
+        arguments::Choice { patterns: self.case.clone(), skip: Vec::new(), filter: Vec::new() }
+    }
+
+    /// Whether wrong kernels are meant.
+    fn means_kernels(&self) -> bool {
+        !self.servers
+    }
+
+    /// Whether wrong servers are meant.
+    fn means_servers(&self) -> bool {
+        !self.kernel
+    }
+
+    /// How many trials may run side by side. Most of the time is spent on waiting for what a mutant
+    /// keeps back.
+    fn jobs(&self) -> usize {
+        let cpus = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.jobs.map_or_else(|| 2 * cpus(), |jobs| jobs as usize)
+    }
+}
+
+/// That each id means something.
+fn check_ids(arguments: &arguments::Mutants) -> anyhow::Result<()> {
+    let kernels = harness::mutant::all().map(|mutant| mutant.id);
+    let servers = ::servers::mutants::all().map(|mutant| mutant.id);
+    let known: Vec<_> = kernels
+        .filter(|_| arguments.means_kernels())
+        .chain(servers.filter(|_| arguments.means_servers()))
+        .collect();
+    for id in &arguments.ids {
+        if !known.iter().any(|known| means(std::slice::from_ref(id), known)) {
+            bail!("there is no mutant `{id}`{}", did_you_mean(id, &known));
+        }
+    }
+    Ok(())
+}
+
+/// Whether these ids or first parts of ids mean a mutant; if there are none, they mean all.
+fn means(ids: &[String], mutant: &str) -> bool {
+    let is = |id: &String| {
+        mutant.strip_prefix(&**id).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    ids.is_empty() || ids.iter().any(is)
+}
+
+/// A bar on stderr, or nothing.
+struct Display(ProgressBar);
+
+impl Display {
+    fn new(how: Progress, quiet: u8) -> Display {
+        let wanted = match how {
+            Progress::Bar => true,
+            Progress::None | Progress::Counter => false,
+            Progress::Auto => quiet == 0 && std::io::IsTerminal::is_terminal(&std::io::stderr()),
+        };
+        let target = if wanted {
+            ProgressDrawTarget::stderr_with_hz(10)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(bar_style("{bar:32.green} {pos}/{len} {msg}, {eta} left"));
+        Display(bar)
+    }
+}
+
+impl Watcher for Display {
+    fn phase(&self, what: &str, trials: usize) {
+        self.0.reset();
+        self.0.set_length(trials as u64);
+        self.0.set_message(what.to_owned());
+    }
+
+    fn done(&self) {
+        self.0.inc(1);
+    }
+}

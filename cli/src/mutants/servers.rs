@@ -1,0 +1,122 @@
+//! The cases about servers, tried on wrong servers.
+
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Reset};
+use harness::case::Case;
+use harness::isolate::{StartError, Wardens};
+use harness::power::Fate;
+use harness::power::servers::{Cell, Mutant, Plan, Power, run};
+
+use super::{Display, Half, means};
+use crate::arguments;
+use crate::execution::Cancel;
+use crate::screen::{Screen, paint};
+
+/// How many workers servers have.
+const WORKERS: usize = 4;
+
+/// The mutants that these ids or first parts of ids mean; all if there are none.
+pub(super) fn chosen(ids: &[String]) -> Vec<Mutant> {
+    cases::mutants::all(WORKERS).into_iter().filter(|mutant| means(ids, mutant.id)).collect()
+}
+
+/// Runs the cases on the mutants and on what these are without their bugs, and tells what came of it.
+pub(super) fn judge<'a>(
+    (cases, mutants): (&[&'static Case], &'a [Mutant]),
+    wardens: &Wardens,
+    cancel: &Cancel,
+    arguments: &arguments::Mutants,
+    screen: &Screen,
+) -> Result<(Power<'a>, Half), StartError> {
+    let mut names: Vec<_> = mutants.iter().map(|mutant| mutant.base).collect();
+    names.sort_unstable();
+    names.dedup();
+    let base = |name| Some((name, cases::mutants::base(name, WORKERS)?));
+    let bases: Vec<_> = names.into_iter().filter_map(base).collect();
+    let display = Display::new(arguments.progress, arguments.quiet);
+    let plan = Plan {
+        cases,
+        bases: &bases,
+        mutants,
+        jobs: arguments.jobs(),
+        wardens,
+        cancel: Some(cancel.reader.as_fd()),
+    };
+    let clock = Instant::now();
+    let power = run(&plan, &display)?;
+    display.0.finish_and_clear();
+    tell(&power, mutants, arguments, clock.elapsed(), screen);
+    let as_known = mutants.iter().all(|mutant| power.is_as_known(mutant));
+    let complete = power.complete;
+    Ok((power, Half { complete, as_known }))
+}
+
+fn tell(
+    power: &Power,
+    mutants: &[Mutant],
+    arguments: &arguments::Mutants,
+    time: Duration,
+    screen: &Screen,
+) {
+    if arguments.quiet > 1 {
+        return;
+    }
+    let mut caught = 0;
+    for mutant in mutants {
+        let by = |fate| power.of(mutant).filter(move |cell| cell.fate == fate);
+        // Who would have caught it may not have been tried yet.
+        let missed: Vec<_> = power.missed(mutant).filter(|_| power.complete).collect();
+        let accidents = power.accidents(mutant).count();
+        if !power.complete && !power.is_caught(mutant) {
+            continue;
+        }
+        let as_known = power.is_caught(mutant) && missed.is_empty() && accidents == 0;
+        caught += usize::from(as_known);
+        let (style, word) = match (missed.is_empty(), accidents) {
+            _ if !power.is_caught(mutant) => (paint(AnsiColor::Red), "SURVIVES"),
+            (true, 0) => (paint(AnsiColor::Green), "caught"),
+            (true, _) => (paint(AnsiColor::Red), "ACCIDENT"),
+            (false, _) => (paint(AnsiColor::Red), "MISSED"),
+        };
+        if arguments.quiet == 1 && as_known {
+            continue;
+        }
+        screen.line(&format!(
+            "{style}{word:<8}{Reset} {:<46} caught {}, stumbled {}, excused {}, survived {}",
+            mutant.id,
+            by(Fate::Caught).count(),
+            by(Fate::Stumbled).count(),
+            by(Fate::Excused).count(),
+            by(Fate::Survived).count()
+        ));
+        for id in missed {
+            screen.line(&format!("           not caught by {id}, which must"));
+        }
+        let accident = |cell: &Cell| power.accidents(mutant).any(|it| it.case.id == cell.case.id);
+        for cell in power.of(mutant).filter(|cell| cell.fate != Fate::Survived) {
+            let stranger = accident(cell);
+            if arguments.verbose > 0 || stranger {
+                let why = if stranger { ", by accident" } else { "" };
+                screen.line(&format!(
+                    "           {:?}{why} {}: {}",
+                    cell.fate, cell.case.id, cell.reason
+                ));
+            }
+        }
+    }
+    // Which cases a part of the mutants leaves unproven says nothing.
+    if arguments.ids.is_empty() && power.complete {
+        for case in power.unproven() {
+            screen.line(&format!("{}unproven{Reset} {}", paint(AnsiColor::Yellow), case.id));
+        }
+    }
+    let state = if power.complete { "" } else { "interrupted: " };
+    screen.line(&format!(
+        "\n{state}{} wrong servers, {caught} of them caught as they must, {} trials in {:.1} s",
+        mutants.len(),
+        power.known.len() + power.cells.len(),
+        time.as_secs_f64()
+    ));
+}
