@@ -157,11 +157,15 @@ impl Plan<'_> {
         timeout_scale: f64,
     ) -> Result<Outcome, StartError> {
         let terms = Terms { tracing, timeout_scale, cancel: self.cancel, ..Terms::default() };
-        match self.wardens.run(case, terms) {
-            // It costs one trial, not all that were made before.
-            Err(lost @ StartError::Lost(_)) => Ok(Outcome::failed(lost.to_string())),
-            other => other,
-        }
+        trial(self.wardens, case, terms)
+    }
+}
+
+/// A trial. One that is lost costs itself, and not all that were made before.
+fn trial(wardens: &Wardens, case: &Case, terms: Terms) -> Result<Outcome, StartError> {
+    match wardens.run(case, terms) {
+        Err(lost @ StartError::Lost(_)) => Ok(Outcome::failed(lost.to_string())),
+        other => other,
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::{Done, Fate, HASTE, Reasons, Watcher, each, fate, reason_for};
+use super::{Done, Fate, HASTE, Reasons, Watcher, each, fate, reason_for, trial};
 use crate::case::Case;
 use crate::isolate::{Outcome, StartError, Terms, Wardens};
 use crate::record::Verdict;
@@ -197,7 +197,7 @@ impl Plan<'_, '_> {
     ) -> Result<Outcome, StartError> {
         let terms =
             Terms { target: Some(target), timeout_scale, cancel: self.cancel, tracing: None };
-        self.wardens.run(case, terms)
+        trial(self.wardens, case, terms)
     }
 }
 
