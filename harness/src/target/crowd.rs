@@ -85,7 +85,7 @@ impl Server {
     pub fn must_settle(&self, t: &mut Trial) -> Result {
         let mut patience = Patience::new(SOON);
         while Sight::here() == Sight::Syscall && patience.lasts() {
-            if self.tasks()?.at_rest()? {
+            if self.is_at_rest()? {
                 return t.settled(Sight::Syscall.word());
             }
             nix::sched::sched_yield()?;

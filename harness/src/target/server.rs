@@ -253,7 +253,14 @@ impl Server {
             watch::rest()?;
             return Ok(true);
         }
-        t.eventually(|| self.tasks()?.at_rest())
+        t.eventually(|| self.is_at_rest())
+    }
+
+    /// Whether all of its threads are asleep ([`Tasks::at_rest`]), and there are no others: one may have
+    /// been started by another that has fallen asleep since they were listed.
+    pub(super) fn is_at_rest(&self) -> Result<bool> {
+        let tasks = self.tasks()?;
+        Ok(tasks.at_rest()? && self.tasks()?.ids().eq(tasks.ids()))
     }
 
     /// What its threads did up to now.

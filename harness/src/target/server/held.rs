@@ -53,7 +53,7 @@ impl Server {
                 let (done, time) = (self.so_far()?.since(&before), start.elapsed());
                 Ok(time > LONG && done.had_turns(time) && done.cpus(time) > 0.95)
             };
-            Ok(self.tasks()?.at_rest()? || busy()?)
+            Ok(self.is_at_rest()? || busy()?)
         })?;
         Ok(())
     }
