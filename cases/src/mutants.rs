@@ -77,8 +77,8 @@ mod tests {
     fn what_a_mutant_says_of_cases_means_some() {
         assert_eq!(all(1).len(), mutants::all().count());
         for mutant in all(1) {
-            let known = |id: &&str| server_cases().iter().any(|case| case.id == *id);
-            assert!(mutant.caught_by.iter().all(|id| known(&id)), "{}", mutant.id);
+            let known = |id: &str| server_cases().iter().any(|case| case.id == id);
+            assert!(mutant.caught_by.iter().all(|id| known(id)), "{}", mutant.id);
             for related in mutant.also {
                 let means = |case: &&&Case| reason_for(&[*related], case).is_some();
                 let cases = server_cases();
