@@ -66,6 +66,8 @@ fn v6_takes_v4_unless_told(t: &mut Trial) -> Result {
             let port = net::port_of(&early)?;
             let v4 = try_bind(kind, SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
             check!(t, v4 == expected, "{kind:?}: IPv4 after IPv6, IPV6_V6ONLY is {only}");
+            // IPv4 might be given the same port again.
+            drop(early);
 
             let early = bound(kind, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
             let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, net::port_of(&early)?));
