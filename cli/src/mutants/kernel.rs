@@ -36,6 +36,7 @@ pub(super) fn judge(
     let plan = Plan {
         cases,
         mutants,
+        untraceable: NAMED.untraceable,
         jobs: arguments.jobs(),
         wardens,
         cancel: Some(cancel.reader.as_fd()),
@@ -104,14 +105,13 @@ fn tell(
             screen.line(&format!("{}unproven{Reset} {}", paint(AnsiColor::Yellow), known.case.id));
         }
     }
-    for known in
-        power.untraceable().filter(|known| reason_for(NAMED.untraceable, known.case).is_none())
-    {
+    let traced = power.untraceable().filter_map(|known| Some((known, known.traced?)));
+    for (known, traced) in traced {
         screen.line(&format!(
             "{}untraced{Reset} {}: {} under a tracer, not {}: {}",
             paint(AnsiColor::Yellow),
             known.case.id,
-            known.traced,
+            traced,
             known.plain,
             known.reason
         ));

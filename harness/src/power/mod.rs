@@ -28,6 +28,8 @@ pub struct Plan<'a> {
     pub cases: &'a [&'static Case],
     /// The mutants.
     pub mutants: &'a [&'static Mutant],
+    /// The cases that are known to end otherwise under a tracer: they are tried without one.
+    pub untraceable: &'a Reasons,
     /// How many trials may run side by side.
     pub jobs: usize,
     /// What the trials run under.
@@ -51,12 +53,19 @@ pub struct Known {
     pub case: &'static Case,
     /// How it ended plainly.
     pub plain: Verdict,
-    /// How it ended under the tracer.
-    pub traced: Verdict,
+    /// How it ended under the tracer; nothing if it was tried without.
+    pub traced: Option<Verdict>,
     /// Why, if that is another verdict.
     pub reason: String,
     /// The mutants that would have changed a call.
     pub touched: Vec<String>,
+}
+
+impl Known {
+    /// Whether it ends under the tracer as without.
+    fn is_traceable(&self) -> bool {
+        self.traced == Some(self.plain)
+    }
 }
 
 /// A case on a mutant.
@@ -104,17 +113,20 @@ pub fn run(plan: &Plan, watcher: &dyn Watcher) -> Result<Power, StartError> {
         plan.cases.to_vec(),
         |case| case.alone,
         |case| {
-            let plain = plan.trial(case, None, 1.0)?;
-            let traced = plan.trial(case, Some(&Tracing::Ask), 1.0)?;
+            let plain = plan.trial(case, None, 1.0)?.verdict;
+            let can_be = reason_for(plan.untraceable, case).is_none();
+            let traced = can_be.then(|| plan.trial(case, Some(&Tracing::Ask), 1.0)).transpose()?;
             watcher.done();
-            let (reason, touched) = (traced.reason, traced.touched);
-            Ok(Known { case, plain: plain.verdict, traced: traced.verdict, reason, touched })
+            let verdict = traced.as_ref().map(|traced| traced.verdict);
+            let (reason, touched) =
+                traced.map(|traced| (traced.reason, traced.touched)).unwrap_or_default();
+            Ok(Known { case, plain, traced: verdict, reason, touched })
         },
     )?;
     if !complete {
         return Ok(Power { known, cells: Vec::new(), complete });
     }
-    let usable = known.iter().filter(|known| known.plain == known.traced);
+    let usable = known.iter().filter(|known| known.is_traceable());
     let pairs: Vec<_> = usable
         .flat_map(|known| {
             let touches = |mutant: &&&Mutant| known.touched.iter().any(|id| id == mutant.id);
@@ -251,13 +263,13 @@ impl Power {
             let caught = |cell: &Cell| {
                 cell.case.id == known.case.id && cell.fate == Fate::Caught && !cell.mutant.is_old
             };
-            known.plain == known.traced && !self.cells.iter().any(caught)
+            known.is_traceable() && !self.cells.iter().any(caught)
         })
     }
 
     /// The cases that end otherwise under a tracer.
     pub fn untraceable(&self) -> impl Iterator<Item = &Known> {
-        self.known.iter().filter(|known| known.plain != known.traced)
+        self.known.iter().filter(|known| !known.is_traceable())
     }
 }
 

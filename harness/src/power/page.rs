@@ -66,7 +66,10 @@ fn on_kernels(text: &mut String, power: &Power, mutants: &[&'static Mutant], nam
     survivors(text, power, mutants);
     blamed(text, power);
     listed(text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| String::new());
-    let why = |known: &Known| format!(" ({}, not {}: {})", known.traced, known.plain, known.reason);
+    let why = |known: &Known| {
+        let traced = known.traced.map_or_else(String::new, |verdict| verdict.to_string());
+        format!(" ({traced}, not {}: {})", known.plain, known.reason)
+    };
     listed(text, "Cases that cannot be traced", power.untraceable(), named.untraceable, why);
     by_catch(text, power);
 }

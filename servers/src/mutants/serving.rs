@@ -20,6 +20,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &["server.base.big_reply"],
     )
     .also(&[
+        ("server.base.payload", BIG),
+        ("server.hup.body_before_eof", BIG),
         ("server.close.*", BIG),
         ("server.halfclose.reply_delivered", BIG),
         ("server.shutdown.reply_finishes", BIG),
