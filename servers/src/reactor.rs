@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollTimeout, poll};
+use nix::poll::PollTimeout;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::SockFlag;
 
@@ -369,7 +369,7 @@ impl Reactor {
     ) {
         let _ = self.epoll.delete(requested);
         if planted(Fault::SleepsThroughItsStop) {
-            let _ = poll(&mut [], stop::round_up(stop::LIMIT));
+            stop::pause(stop::LIMIT);
         }
         if let Some((listener, _)) = self.listener.take() {
             let _ = self.epoll.delete(&*listener);

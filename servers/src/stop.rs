@@ -85,6 +85,11 @@ impl Drop for Stop {
     }
 }
 
+/// Lets `time` pass, or less if a signal comes.
+pub(crate) fn pause(time: Duration) {
+    let _ = poll(&mut [], round_up(time));
+}
+
 /// A time-out in the milliseconds of `poll` and `epoll_wait`, never short of `time`.
 pub(crate) fn round_up(time: Duration) -> PollTimeout {
     PollTimeout::try_from(time.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)

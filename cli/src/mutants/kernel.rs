@@ -10,7 +10,7 @@ use harness::mutant::{self, Mutant};
 use harness::power::page::Named;
 use harness::power::{Fate, Known, Plan, Power, reason_for, run};
 
-use super::{Display, Half, means};
+use super::{Display, Half, fates, means};
 use crate::arguments;
 use crate::execution::Cancel;
 use crate::screen::{Screen, paint};
@@ -75,14 +75,7 @@ fn tell(
         if arguments.quiet == 1 && !(by.is_empty() && mutant.survives.is_empty()) {
             continue;
         }
-        screen.line(&format!(
-            "{style}{word:<8}{Reset} {:<46} caught {}, stumbled {}, excused {}, survived {}",
-            mutant.id,
-            count(Fate::Caught),
-            count(Fate::Stumbled),
-            count(Fate::Excused),
-            count(Fate::Survived)
-        ));
+        screen.line(&fates((style, word), mutant.id, count));
         let cells =
             power.of(mutant).filter(|cell| arguments.verbose > 0 && cell.fate != Fate::Survived);
         for cell in cells {

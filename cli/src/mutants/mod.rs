@@ -3,11 +3,12 @@
 mod kernel;
 mod servers;
 
+use anstyle::Reset;
 use anyhow::{Context as _, bail};
 use harness::case::Case;
 use harness::isolate::{Wardens, probe};
-use harness::power::Watcher;
 use harness::power::page::page;
+use harness::power::{Fate, Watcher};
 use harness::suggest::did_you_mean;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
@@ -127,6 +128,21 @@ fn means(ids: &[String], mutant: &str) -> bool {
         mutant.strip_prefix(&**id).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     ids.is_empty() || ids.iter().any(is)
+}
+
+/// What came of a mutant, in a line: the word for it, and how many cases came to each fate.
+fn fates(
+    (style, word): (impl std::fmt::Display, &str),
+    id: &str,
+    count: impl Fn(Fate) -> usize,
+) -> String {
+    format!(
+        "{style}{word:<8}{Reset} {id:<46} caught {}, stumbled {}, excused {}, survived {}",
+        count(Fate::Caught),
+        count(Fate::Stumbled),
+        count(Fate::Excused),
+        count(Fate::Survived)
+    )
 }
 
 /// A bar on stderr, or nothing.

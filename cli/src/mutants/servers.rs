@@ -9,7 +9,7 @@ use harness::isolate::{StartError, Wardens};
 use harness::power::Fate;
 use harness::power::servers::{Cell, Mutant, Plan, Power, run};
 
-use super::{Display, Half, means};
+use super::{Display, Half, fates, means};
 use crate::arguments;
 use crate::execution::Cancel;
 use crate::screen::{Screen, paint};
@@ -65,7 +65,7 @@ fn tell(
     }
     let mut caught = 0;
     for mutant in mutants {
-        let by = |fate| power.of(mutant).filter(move |cell| cell.fate == fate);
+        let count = |fate| power.of(mutant).filter(|cell| cell.fate == fate).count();
         // Who would have caught it may not have been tried yet.
         let missed: Vec<_> = power.missed(mutant).filter(|_| power.complete).collect();
         let accidents = power.accidents(mutant).count();
@@ -83,14 +83,7 @@ fn tell(
         if arguments.quiet == 1 && as_known {
             continue;
         }
-        screen.line(&format!(
-            "{style}{word:<8}{Reset} {:<46} caught {}, stumbled {}, excused {}, survived {}",
-            mutant.id,
-            by(Fate::Caught).count(),
-            by(Fate::Stumbled).count(),
-            by(Fate::Excused).count(),
-            by(Fate::Survived).count()
-        ));
+        screen.line(&fates((style, word), mutant.id, count));
         for id in missed {
             screen.line(&format!("           not caught by {id}, which must"));
         }

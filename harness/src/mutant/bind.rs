@@ -13,6 +13,9 @@ const BIND: &[i64] = &[SYS_bind];
 const OPTIONS: &[i64] = &[SYS_setsockopt];
 const SYSCTLS: &[i64] = &[SYS_write];
 
+/// Of `linux/in.h`.
+pub(super) const IP_LOCAL_PORT_RANGE: i32 = 51;
+
 pub(super) const MUTANTS: &[Mutant] = &[
     after(
         "bind.used_address_is_free",
@@ -117,10 +120,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "IP_LOCAL_PORT_RANGE can be set and does nothing.",
         "ip(7), IP_LOCAL_PORT_RANGE",
         OPTIONS,
-        |call| {
-            const IP_LOCAL_PORT_RANGE: i32 = 51;
-            ignore(call, IPPROTO_IP, IP_LOCAL_PORT_RANGE);
-        },
+        |call| ignore(call, IPPROTO_IP, IP_LOCAL_PORT_RANGE),
     ),
     before(
         "bind.range_is_fixed",

@@ -5,9 +5,11 @@
 use libc::{IPPROTO_IP, SOL_SOCKET};
 use nix::errno::Errno;
 
+use super::bind::IP_LOCAL_PORT_RANGE;
 use super::means::{has_flag, is_option};
-use super::uring_setup::IORING_REGISTER_PROBE;
+use super::uring_setup::{announce, flags, has_probed, support};
 use super::{Mutant, old, old_answer};
+use crate::sys::descriptor::{F_CREATED_QUERY, F_DUPFD_QUERY};
 use crate::sys::pidfd::PIDFD_SELF_THREAD;
 use crate::sys::rwf::{RWF_NOSIGNAL, RWF_NOWAIT};
 use crate::sys::uring::operation;
@@ -108,8 +110,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "F_DUPFD_QUERY(2const), HISTORY",
         &[libc::SYS_fcntl],
         |call| {
-            // F_DUPFD_QUERY and F_CREATED_QUERY.
-            if [1027, 1028].contains(&call.int(1)) {
+            if [F_DUPFD_QUERY, F_CREATED_QUERY].contains(&call.int(1)) {
                 call.refuse(Errno::EINVAL);
             }
         },
@@ -247,8 +248,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "io_uring_setup(2), ERRORS: EINVAL",
         &[libc::SYS_io_uring_setup],
         |call| {
-            // The flags of `struct io_uring_params`.
-            if call.u32(call.argument(1) + 8).is_some_and(|flags| flags != 0) {
+            if flags(call) != 0 {
                 call.refuse(Errno::EINVAL);
             }
         },
@@ -270,13 +270,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "io_uring_setup(2), features",
         &[libc::SYS_io_uring_setup],
         |call| {
-            let at = call.argument(1) + 20;
-            if call.succeeded()
-                && let Some(features) = call.u32(at)
-            {
-                // IORING_FEAT_SINGLE_MMAP to IORING_FEAT_CUR_PERSONALITY.
-                call.put(at, &(features & 0x1f).to_ne_bytes());
-            }
+            // IORING_FEAT_SINGLE_MMAP to IORING_FEAT_CUR_PERSONALITY.
+            announce(call, |features| features & 0x1f);
         },
     ),
     old_answer(
@@ -285,11 +280,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "io_uring_register(2), IORING_REGISTER_PROBE",
         &[libc::SYS_io_uring_register],
         |call| {
-            if call.int(1) == IORING_REGISTER_PROBE && call.succeeded() {
-                for operation in u64::from(operation::SPLICE)..64 {
-                    // The flags of a `struct io_uring_probe_op`: IO_URING_OP_SUPPORTED.
-                    call.put(call.argument(2) + 16 + 8 * operation + 2, &[0; 2]);
-                }
+            if has_probed(call) {
+                let room = call.argument(3);
+                let newer = (operation::SPLICE..=u8::MAX).take_while(|it| u64::from(*it) < room);
+                newer.for_each(|operation| support(call, operation, false));
             }
         },
     ),
@@ -297,8 +291,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
 
 /// Of `linux/aio_abi.h`.
 const IOCB_CMD_POLL: u16 = 5;
-/// Of `linux/in.h`.
-const IP_LOCAL_PORT_RANGE: i32 = 51;
 /// Of `linux/io_uring.h`.
 const IORING_REGISTER_PBUF_RING: i32 = 22;
 

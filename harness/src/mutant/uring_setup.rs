@@ -3,6 +3,7 @@
 use libc::SYS_io_uring_setup;
 use nix::errno::Errno;
 
+use super::means::change_u32;
 use super::{Mutant, after, before};
 use crate::sys::uring::feature::{LINKED_FILE, POLL_32BITS, REG_REG_RING, RW_ATTR, RW_CUR_POS};
 use crate::sys::uring::flag::{CLAMP, CQSIZE, DEFER_TASKRUN, SINGLE_ISSUER, SUBMIT_ALL};
@@ -127,13 +128,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "io_uring_setup(2), features",
         SETUP,
         |call| {
-            let at = call.argument(1) + 20;
-            if call.succeeded()
-                && let Some(features) = call.u32(at)
-            {
-                let left_out = RW_CUR_POS | POLL_32BITS | LINKED_FILE | REG_REG_RING | RW_ATTR;
-                call.put(at, &((features | 1 << 31) & !left_out).to_ne_bytes());
-            }
+            const LEFT_OUT: u32 = RW_CUR_POS | POLL_32BITS | LINKED_FILE | REG_REG_RING | RW_ATTR;
+            announce(call, |features| (features | 1 << 31) & !LEFT_OUT);
         },
     ),
     after(
@@ -142,26 +138,41 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "io_uring_register(2), IORING_REGISTER_PROBE",
         &[libc::SYS_io_uring_register],
         |call| {
-            if call.int(1) != IORING_REGISTER_PROBE || !call.succeeded() {
+            if !has_probed(call) {
                 return;
             }
-            let probe = call.argument(2);
-            // The last operation, and of a `struct io_uring_probe_op` the flags: what is supported.
-            call.put(probe, &[URING_CMD128]);
-            let flags = |operation: u8| probe + 16 + 8 * u64::from(operation) + 2;
-            call.put(flags(URING_CMD128), &1_u16.to_ne_bytes());
+            // The last operation.
+            call.put(call.argument(2), &[URING_CMD128]);
+            support(call, URING_CMD128, true);
             for operation in [FSYNC, TEE, MKDIRAT, SEND_ZC, WAITID, BIND, PIPE] {
-                call.put(flags(operation), &0_u16.to_ne_bytes());
+                support(call, operation, false);
             }
         },
     ),
 ];
 
-/// Of `linux/io_uring.h`.
-pub(super) const IORING_REGISTER_PROBE: i32 = 8;
+/// Changes what a ring announces that was made: the features in a struct `io_uring_params`.
+pub(super) fn announce(call: &mut Act, change: fn(u32) -> u32) {
+    if call.succeeded() {
+        change_u32(call, call.argument(1) + 20, change);
+    }
+}
+
+/// Whether a call of `io_uring_register` has told which operations there are.
+pub(super) fn has_probed(call: &Act) -> bool {
+    const IORING_REGISTER_PROBE: i32 = 8;
+    call.int(1) == IORING_REGISTER_PROBE && call.succeeded()
+}
+
+/// Makes it tell that an operation is there or not: the flags of its `struct io_uring_probe_op`, of
+/// which `IO_URING_OP_SUPPORTED` is the only one.
+pub(super) fn support(call: &mut Act, operation: u8, supported: bool) {
+    let flags = call.argument(2) + 16 + 8 * u64::from(operation) + 2;
+    call.put(flags, &u16::from(supported).to_ne_bytes());
+}
 
 /// The flags in a struct `io_uring_params`.
-fn flags(call: &Act) -> u32 {
+pub(super) fn flags(call: &Act) -> u32 {
     call.u32(call.argument(1) + 8).unwrap_or(0)
 }
 

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use super::means::halve_time;
 use super::{Mutant, after, before, both, interrupted};
+use crate::sys::descriptor::{F_CREATED_QUERY, F_DUPFD_QUERY};
 use crate::trace::Act;
 
 /// Calls with a time-out in a `timespec`.
@@ -277,8 +278,9 @@ pub(super) const OBSERVE: &[Mutant] = &[
         "F_DUPFD_QUERY(2const)",
         &[SYS_fcntl],
         |call| {
-            // F_DUPFD_QUERY and F_CREATED_QUERY.
-            if [1027, 1028].contains(&call.int(1)) && (0..=1).contains(&call.result()) {
+            if [F_DUPFD_QUERY, F_CREATED_QUERY].contains(&call.int(1))
+                && (0..=1).contains(&call.result())
+            {
                 call.answer(1 - call.result());
             }
         },

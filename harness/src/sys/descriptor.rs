@@ -4,9 +4,10 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
 
-/// `F_DUPFD_QUERY` and `F_CREATED_QUERY` of `linux/fcntl.h`.
-const F_DUPFD_QUERY: libc::c_int = 1024 + 3;
-const F_CREATED_QUERY: libc::c_int = 1024 + 4;
+/// Of `linux/fcntl.h`.
+pub(crate) const F_DUPFD_QUERY: libc::c_int = 1024 + 3;
+/// Of `linux/fcntl.h`.
+pub(crate) const F_CREATED_QUERY: libc::c_int = 1024 + 4;
 
 /// Whether two descriptors are one open file (`F_DUPFD_QUERY`). EINVAL before Linux 6.10.
 pub fn is_same_file(one: impl AsFd, other: impl AsFd) -> nix::Result<bool> {

@@ -18,7 +18,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::poll::poll;
 use nix::sys::socket::SockFlag;
 
 use crate::socket::{Accepted, Listener, REST};
@@ -55,9 +54,7 @@ pub(super) fn run(listener: &Listener, settings: Settings, stopping: &AtomicBool
         }
         match listener.accept(SockFlag::empty()) {
             Accepted::Stream(stream) => blocking::serve(stream, settings.limits, stopping),
-            Accepted::Exhausted => {
-                let _ = poll(&mut [], stop::round_up(REST));
-            }
+            Accepted::Exhausted => stop::pause(REST),
             Accepted::Nothing => {}
             Accepted::Closed => return,
         }

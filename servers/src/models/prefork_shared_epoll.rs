@@ -31,7 +31,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
-use nix::poll::{PollTimeout, poll};
+use nix::poll::PollTimeout;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::SockFlag;
 
@@ -67,9 +67,7 @@ fn work(
             Accepted::Stream(stream) => blocking::serve(stream, settings.limits, stopping),
             // To take the listener out of what all share would make all deaf: so this one stays
             // away for a while.
-            Accepted::Exhausted => {
-                let _ = poll(&mut [], stop::round_up(REST));
-            }
+            Accepted::Exhausted => stop::pause(REST),
             Accepted::Nothing if stops => return Ok(()),
             // Another one was faster.
             Accepted::Nothing => {}

@@ -198,7 +198,7 @@ pub(crate) fn waits_for(connection: &Connection, turn: Turn) -> bool {
 
 /// A start that takes a while, as one with much to read does: clients come before it is over.
 pub(crate) fn dawdle() {
-    let _ = poll(&mut [], stop::round_up(DAWDLE));
+    stop::pause(DAWDLE);
 }
 
 /// A lock that nobody needs, for as long as a request is processed.

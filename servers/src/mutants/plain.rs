@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::{MsgFlags, SockFlag};
 
 use super::{Fault, planted};
@@ -165,14 +164,11 @@ impl Session {
     }
 }
 
-/// Whether a client has ended its side. poll(2) tells that by `POLLRDHUP`, which nix does not know.
+/// Whether a client has ended its side. `POLLRDHUP` of poll(2) is not among the names of nix.
 fn has_hung_up(stream: &Stream) -> bool {
-    let look = || {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(stream, EpollEvent::new(EpollFlags::EPOLLRDHUP, 0))?;
-        epoll.wait(&mut [EpollEvent::empty()], PollTimeout::ZERO)
-    };
-    look().is_ok_and(|count| count > 0)
+    let asked = PollFlags::from_bits_retain(libc::POLLRDHUP);
+    let mut fds = [PollFd::new(stream.as_fd(), asked)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|count| count > 0)
 }
 
 /// Carries out the first command of the input: `set KEY FLAGS TIME LENGTH` with a value behind it,

@@ -80,14 +80,23 @@ fn waits_for_the_last_thread(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// Waits for the process of a pidfd, and reaps it.
+fn wait_for(pidfd: &OwnedFd) -> nix::Result<WaitStatus> {
+    waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED)
+}
+
+/// A thread that does so.
+fn waiting(t: &mut Trial, pidfd: &OwnedFd) -> Result<Job<nix::Result<WaitStatus>>> {
+    let copy = pidfd.try_clone()?;
+    t.spawn("waiter", move || Ok(wait_for(&copy)))
+}
+
 /// waitid waits for the process of a pidfd, and reaps it.
 #[case(man = ["waitid(2), P_PIDFD"], since = "5.4", strength = Documented)]
 fn can_be_waited_for(t: &mut Trial) -> Result {
     let child = Child::start(3)?;
     let (pid, pidfd) = (child.pid, child.pidfd(0)?);
-    let copy = pidfd.try_clone()?;
-    let job =
-        t.spawn("waiter", move || Ok(waitid(Id::PIDFd(copy.as_fd()), WaitPidFlag::WEXITED)))?;
+    let job = waiting(t, &pidfd)?;
     check!(t, job.sleeps_in(t, Call::WAIT)?, "the process lives, and waitid sleeps");
     child.let_go();
     check!(t, job.join_soon(t)? == Some(Ok(WaitStatus::Exited(pid, 3))), "it returns how it ended");
@@ -100,14 +109,11 @@ fn can_be_waited_for(t: &mut Trial) -> Result {
 fn nonblocking_waits_do_not_wait(t: &mut Trial) -> Result {
     let child = Child::start(3)?;
     let (pid, pidfd) = (child.pid, child.pidfd(PIDFD_NONBLOCK)?);
-    let copy = pidfd.try_clone()?;
-    let job =
-        t.spawn("waiter", move || Ok(waitid(Id::PIDFd(copy.as_fd()), WaitPidFlag::WEXITED)))?;
+    let job = waiting(t, &pidfd)?;
     check!(t, job.join_soon(t)? == Some(Err(Errno::EAGAIN)), "the process lives");
     child.let_go();
     poll_wait(&pidfd, POLLIN)?;
-    let end = waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED);
-    check!(t, end == Ok(WaitStatus::Exited(pid, 3)), "it has ended");
+    check!(t, wait_for(&pidfd) == Ok(WaitStatus::Exited(pid, 3)), "it has ended");
     Ok(())
 }
 
