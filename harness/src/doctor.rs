@@ -24,7 +24,7 @@ pub fn findings() -> Vec<Finding> {
     findings.push(sight());
     findings.push(switches());
     for need in
-        [Need::Cpus(2), Need::SecondUser, Need::Ipv6, Need::IoUring, Need::Descriptors(4096)]
+        [Need::Cpus(2), Need::SecondUser, Need::Ipv6, Need::IoUring, Need::Descriptors(16384)]
     {
         findings.push(need_of(need));
     }
