@@ -295,14 +295,14 @@ pub(crate) struct Mutants {
     pub(crate) case: Vec<String>,
     /// Only wrong kernels
     #[arg(long, conflicts_with = "servers")]
-    pub(crate) kernel: bool,
+    pub(crate) kernels: bool,
     /// Only wrong servers
     #[arg(long)]
     pub(crate) servers: bool,
     /// List the mutants, and try nothing
     #[arg(long)]
     pub(crate) list: bool,
-    /// Trials side by side [default: two a CPU]
+    /// Trials side by side [default: four a CPU]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) jobs: Option<u32>,
     /// Write a page about it, as `docs/power.md`

@@ -314,7 +314,7 @@ fn wrong_servers_are_listed_and_unknown_ones_refused() {
     assert_refused(ioconform(&home()).args(mistyped), "did you mean leak.at_a_reset");
     let of_the_other_kind = ["mutants", "--servers", "epoll.oneshot_is_for_ever"];
     assert_refused(ioconform(&home()).args(of_the_other_kind), "there is no mutant");
-    let both = ["mutants", "--servers", "--kernel"];
+    let both = ["mutants", "--servers", "--kernels"];
     ioconform(&home()).args(both).assert().code(2).stderr(contains("cannot be used with"));
 }
 

@@ -242,6 +242,7 @@ impl<'a> Running<'a> {
             target,
             cancel: self.plan.cancel,
             tracing,
+            ..Terms::default()
         };
         let outcome = self.plan.wardens.run(case, terms);
         self.judge.record(case, target.map(|target| &*target.name), outcome)

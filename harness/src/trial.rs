@@ -114,6 +114,7 @@ pub(crate) enum Message {
 pub struct Trial {
     out: OwnedFd,
     limit: Duration,
+    least_patience: Duration,
     deadline: Instant,
     last: Option<Check>,
     settled: &'static str,
@@ -123,11 +124,12 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// A trial that reports to `out` and will be killed after `limit`. What is at `folder` is
-    /// removed after it.
+    /// A trial that reports to `out`, waits no shorter than `least_patience` for what must become
+    /// true, and will be killed after `limit`. What is at `folder` is removed after it.
     pub(crate) fn new(
         out: OwnedFd,
         limit: Duration,
+        least_patience: Duration,
         target: Option<Target>,
         folder: PathBuf,
     ) -> Trial {
@@ -135,6 +137,7 @@ impl Trial {
         Trial {
             out,
             limit,
+            least_patience,
             deadline,
             last: None,
             settled: "",
@@ -203,7 +206,7 @@ impl Trial {
     /// outcome of a `check!`.
     ///
     /// "Never" is a sixth of the trial's time, at most half of what is left, and at least a second of
-    /// this thread's own turns: a stall of the whole machine does not count (see
+    /// this thread's own turns (on a mutant, a tenth of one): a stall of the whole machine does not count (see
     /// [`crate::watch::Patience`]), and a trial without so much time ends as hung before it accuses
     /// anybody.
     pub fn eventually(&self, mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
@@ -219,7 +222,7 @@ impl Trial {
 
     /// How long this trial waits for what must become true.
     pub(crate) fn patience(&self) -> Patience {
-        Patience::new((self.limit / 6).min(self.time_left() / 2).max(Duration::from_secs(1)))
+        Patience::new((self.limit / 6).min(self.time_left() / 2).max(self.least_patience))
     }
 
     /// How long the trial may still run.

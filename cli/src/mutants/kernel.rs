@@ -1,18 +1,16 @@
 //! The cases about the kernel, tried on wrong kernels.
 
-use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Reset};
 use harness::case::Case;
-use harness::isolate::{StartError, Wardens};
+use harness::isolate::StartError;
 use harness::mutant::{self, Mutant};
 use harness::power::page::Named;
-use harness::power::{Fate, Known, Plan, Power, reason_for, run};
+use harness::power::{Fate, Known, Means, Power, reason_for, run};
 
-use super::{Display, Half, fates, means};
+use super::{Half, fates, mean};
 use crate::arguments;
-use crate::execution::Cancel;
 use crate::screen::{Screen, paint};
 
 /// What is known beforehand of cases.
@@ -21,29 +19,18 @@ pub(super) const NAMED: Named =
 
 /// The mutants that these ids or first parts of ids mean; all if there are none.
 pub(super) fn chosen(ids: &[String]) -> Vec<&'static Mutant> {
-    mutant::all().filter(|mutant| means(ids, mutant.id)).collect()
+    mutant::all().filter(|mutant| mean(ids, mutant.id)).collect()
 }
 
 /// Runs the cases on the mutants, and tells what came of it.
 pub(super) fn judge(
     (cases, mutants): (&[&'static Case], &[&'static Mutant]),
-    wardens: &Wardens,
-    cancel: &Cancel,
+    means: &Means,
     arguments: &arguments::Mutants,
     screen: &Screen,
 ) -> Result<(Power, Half), StartError> {
-    let display = Display::new(arguments.progress, arguments.quiet);
-    let plan = Plan {
-        cases,
-        mutants,
-        untraceable: NAMED.untraceable,
-        jobs: arguments.jobs(),
-        wardens,
-        cancel: Some(cancel.reader.as_fd()),
-    };
     let clock = Instant::now();
-    let power = run(&plan, &display)?;
-    display.0.finish_and_clear();
+    let power = run(cases, mutants, NAMED.untraceable, means)?;
     tell(&power, mutants, arguments, clock.elapsed(), screen);
     let unnamed = |mutant: &&'static Mutant| !power.is_caught(mutant) && mutant.survives.is_empty();
     let is_blamed = power.blamed().next().is_some();

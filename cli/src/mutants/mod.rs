@@ -3,12 +3,14 @@
 mod kernel;
 mod servers;
 
+use std::os::fd::AsFd as _;
+
 use anstyle::Reset;
 use anyhow::{Context as _, bail};
 use harness::case::Case;
 use harness::isolate::{Wardens, probe};
 use harness::power::page::page;
-use harness::power::{Fate, Watcher};
+use harness::power::{Fate, Means, Watcher};
 use harness::suggest::did_you_mean;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
@@ -58,17 +60,24 @@ pub(crate) fn mutants(arguments: &arguments::Mutants, screen: &Screen) -> Result
     }
     let cancel = Cancel::on_signals()?;
     let wardens = Wardens::new(probe()?);
+    let display = Display::new(arguments.progress, arguments.quiet);
+    let means = Means {
+        jobs: arguments.jobs(),
+        wardens: &wardens,
+        cancel: cancel.reader.as_fd(),
+        watcher: &display,
+    };
     let mut halves = Vec::new();
     let (mut on_kernels, mut on_servers) = (None, None);
     if tries_kernels {
         let chosen = (&*about_kernels, &*kernels);
-        let (power, half) = kernel::judge(chosen, &wardens, &cancel, arguments, screen)?;
+        let (power, half) = kernel::judge(chosen, &means, arguments, screen)?;
         halves.push(half);
         on_kernels = Some((power, &*kernels, kernel::NAMED));
     }
     if !servers.is_empty() && halves.iter().all(|half| half.complete) {
         let chosen = (&*about_servers, &*servers);
-        let (power, half) = servers::judge(chosen, &wardens, &cancel, arguments, screen)?;
+        let (power, half) = servers::judge(chosen, &means, arguments, screen)?;
         halves.push(half);
         on_servers = Some((power, &*servers));
     }
@@ -95,14 +104,14 @@ impl arguments::Mutants {
 
     /// Whether wrong servers are meant.
     fn means_servers(&self) -> bool {
-        !self.kernel
+        !self.kernels
     }
 
     /// How many trials may run side by side. Most of the time is spent on waiting for what a mutant
     /// keeps back.
     fn jobs(&self) -> usize {
         let cpus = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.jobs.map_or_else(|| 2 * cpus(), |jobs| jobs as usize)
+        self.jobs.map_or_else(|| 4 * cpus(), |jobs| jobs as usize)
     }
 }
 
@@ -115,7 +124,7 @@ fn check_ids(arguments: &arguments::Mutants) -> anyhow::Result<()> {
         .chain(servers.filter(|_| arguments.means_servers()))
         .collect();
     for id in &arguments.ids {
-        if !known.iter().any(|known| means(std::slice::from_ref(id), known)) {
+        if !known.iter().any(|known| mean(std::slice::from_ref(id), known)) {
             bail!("there is no mutant `{id}`{}", did_you_mean(id, &known));
         }
     }
@@ -123,7 +132,7 @@ fn check_ids(arguments: &arguments::Mutants) -> anyhow::Result<()> {
 }
 
 /// Whether these ids or first parts of ids mean a mutant; if there are none, they mean all.
-fn means(ids: &[String], mutant: &str) -> bool {
+fn mean(ids: &[String], mutant: &str) -> bool {
     let is = |id: &String| {
         mutant.strip_prefix(&**id).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
@@ -175,5 +184,9 @@ impl Watcher for Display {
 
     fn done(&self) {
         self.0.inc(1);
+    }
+
+    fn end(&self) {
+        self.0.finish_and_clear();
     }
 }

@@ -1,17 +1,15 @@
 //! The cases about servers, tried on wrong servers.
 
-use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Reset};
 use harness::case::Case;
-use harness::isolate::{StartError, Wardens};
-use harness::power::Fate;
-use harness::power::servers::{Cell, Mutant, Plan, Power, run};
+use harness::isolate::StartError;
+use harness::power::servers::{Cell, Mutant, Power, run};
+use harness::power::{Fate, Means};
 
-use super::{Display, Half, fates, means};
+use super::{Half, fates, mean};
 use crate::arguments;
-use crate::execution::Cancel;
 use crate::screen::{Screen, paint};
 
 /// How many workers servers have.
@@ -19,14 +17,13 @@ const WORKERS: usize = 4;
 
 /// The mutants that these ids or first parts of ids mean; all if there are none.
 pub(super) fn chosen(ids: &[String]) -> Vec<Mutant> {
-    cases::mutants::all(WORKERS).into_iter().filter(|mutant| means(ids, mutant.id)).collect()
+    cases::mutants::all(WORKERS).into_iter().filter(|mutant| mean(ids, mutant.id)).collect()
 }
 
 /// Runs the cases on the mutants and on what these are without their bugs, and tells what came of it.
 pub(super) fn judge<'a>(
     (cases, mutants): (&[&'static Case], &'a [Mutant]),
-    wardens: &Wardens,
-    cancel: &Cancel,
+    means: &Means,
     arguments: &arguments::Mutants,
     screen: &Screen,
 ) -> Result<(Power<'a>, Half), StartError> {
@@ -35,18 +32,8 @@ pub(super) fn judge<'a>(
     names.dedup();
     let base = |name| Some((name, cases::mutants::base(name, WORKERS)?));
     let bases: Vec<_> = names.into_iter().filter_map(base).collect();
-    let display = Display::new(arguments.progress, arguments.quiet);
-    let plan = Plan {
-        cases,
-        bases: &bases,
-        mutants,
-        jobs: arguments.jobs(),
-        wardens,
-        cancel: Some(cancel.reader.as_fd()),
-    };
     let clock = Instant::now();
-    let power = run(&plan, &display)?;
-    display.0.finish_and_clear();
+    let power = run(cases, &bases, mutants, means)?;
     tell(&power, mutants, arguments, clock.elapsed(), screen);
     let as_known = mutants.iter().all(|mutant| power.is_as_known(mutant));
     let complete = power.complete;

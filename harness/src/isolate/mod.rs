@@ -77,6 +77,8 @@ enum Request {
 struct Order {
     work: Work,
     limit: Duration,
+    /// Whether its limit and its patience are no longer for what others take from it.
+    in_haste: bool,
     namespaces: BTreeSet<Namespace>,
     target: Option<Target>,
     tracing: Option<Tracing>,
@@ -88,7 +90,13 @@ const STARVED: u32 = 4;
 impl Order {
     /// The longest that the trial may last.
     fn longest(&self) -> Duration {
-        self.limit * (1 + STARVED)
+        self.limit * if self.in_haste { 1 } else { 1 + STARVED }
+    }
+
+    /// The least time that the trial waits for what must become true, before it says that it never
+    /// does.
+    fn least_patience(&self) -> Duration {
+        if self.in_haste { Duration::from_millis(100) } else { Duration::from_secs(1) }
     }
 }
 

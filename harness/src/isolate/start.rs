@@ -41,6 +41,9 @@ pub enum StartError {
 pub struct Terms<'a> {
     /// The case's deadline is multiplied by this; 0 stands for 1.
     pub timeout_scale: f64,
+    /// Whether the trial is expected to fail, and should do so soon: time in which others had the CPUs
+    /// is not given back to it, and it may be impatient.
+    pub in_haste: bool,
     /// The server that the case is about, if it is about one.
     pub target: Option<&'a Target>,
     /// What is wished of a tracer, if the trial is to have one.
@@ -96,6 +99,7 @@ impl Wardens {
         let order = Order {
             work,
             limit: limit.mul_f64(scale),
+            in_haste: terms.in_haste,
             namespaces: self.namespaces.clone(),
             target: terms.target.cloned(),
             tracing: terms.tracing.cloned(),

@@ -341,7 +341,7 @@ fn judge(intake: &Intake, end: End, limit: Duration) -> Outcome {
         (End::Deadline, ..) => format!("hung: killed after {:.1} s", limit.as_secs_f64()),
         (End::Runaway, ..) => format!("reported more than {REPORT} bytes"),
         (End::Orphaned, ..) => "the runner is gone".to_owned(),
-        (End::Ended(None), ..) => "the process above the trial was killed".to_owned(),
+        (End::Ended(None), ..) => "the process above the trial failed, or was killed".to_owned(),
         (End::Ended(Some(WaitStatus::Signaled(_, signal, _))), ..) => format!("killed by {signal}"),
         (End::Ended(_), _, Some(garbage)) => {
             let text: String = String::from_utf8_lossy(garbage).chars().take(80).collect();
@@ -407,8 +407,13 @@ fn trial(order: &Order, folder: &Path, parent: Pid, report: PipeWriter, output: 
     let stop_calls = || order.tracing.as_ref().map_or(Ok(()), Tracing::stop_calls);
     match prepared.and_then(|report| stop_calls().map(|()| report)) {
         Ok(report) => {
-            let mut trial =
-                Trial::new(report, order.limit, order.target.clone(), folder.to_owned());
+            let mut trial = Trial::new(
+                report,
+                order.limit,
+                order.least_patience(),
+                order.target.clone(),
+                folder.to_owned(),
+            );
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 run(&order.work, &mut trial)
             }));

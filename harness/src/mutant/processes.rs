@@ -331,7 +331,9 @@ pub(super) const AIO: &[Mutant] = &[
         &[SYS_io_getevents],
         |call| {
             for event in 0..u64::try_from(call.result()).unwrap_or(0) {
-                change_u64(call, call.argument(3) + 32 * event + 16, |result| result - 1);
+                change_u64(call, call.argument(3) + 32 * event + 16, |result| {
+                    result.wrapping_sub(1)
+                });
             }
         },
     ),

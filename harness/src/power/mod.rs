@@ -2,7 +2,8 @@
 //! ([`servers`]).
 //!
 //! First every case is tried twice, plainly and under a tracer that changes nothing and notes which
-//! mutants would change one of its calls. Then each mutant is tried on the cases that it would touch.
+//! mutants would change one of its calls; the second time in the haste in which mutants are tried,
+//! unless haste alone fails it. Then each mutant is tried on the cases that it would touch.
 
 pub mod page;
 pub mod servers;
@@ -21,21 +22,16 @@ use crate::trace::Tracing;
 /// what never comes.
 const HASTE: f64 = 0.2;
 
-/// What is to be tried, and how.
-#[derive(Debug)]
-pub struct Plan<'a> {
-    /// The cases.
-    pub cases: &'a [&'static Case],
-    /// The mutants.
-    pub mutants: &'a [&'static Mutant],
-    /// The cases that are known to end otherwise under a tracer: they are tried without one.
-    pub untraceable: &'a Reasons,
-    /// How many trials may run side by side.
+/// How trials are made.
+pub struct Means<'a> {
+    /// How many may run side by side.
     pub jobs: usize,
-    /// What the trials run under.
+    /// What they run under.
     pub wardens: &'a Wardens,
     /// Becomes readable, and stays so, when the user wants to end.
-    pub cancel: Option<BorrowedFd<'a>>,
+    pub cancel: BorrowedFd<'a>,
+    /// Is told how it goes on.
+    pub watcher: &'a dyn Watcher,
 }
 
 /// Is told how it goes on, from several threads at once.
@@ -44,6 +40,8 @@ pub trait Watcher: Sync {
     fn phase(&self, what: &str, trials: usize);
     /// One of them is through.
     fn done(&self);
+    /// All are, or no more will be made.
+    fn end(&self);
 }
 
 /// A case, as it ends without any mutant.
@@ -59,6 +57,8 @@ pub struct Known {
     pub reason: String,
     /// The mutants that would have changed a call.
     pub touched: Vec<String>,
+    /// Whether it ends so in haste, too.
+    pub in_haste: bool,
 }
 
 impl Known {
@@ -105,22 +105,35 @@ pub struct Power {
     pub complete: bool,
 }
 
-/// Runs the plan.
-pub fn run(plan: &Plan, watcher: &dyn Watcher) -> Result<Power, StartError> {
-    watcher.phase("cases without a mutant", plan.cases.len());
-    let Done { results: known, complete } = each(
-        plan.jobs,
-        plan.cases.to_vec(),
+/// Tries `cases` on `mutants`. Those that are known to be `untraceable` end otherwise under a tracer:
+/// they are tried without one.
+pub fn run(
+    cases: &[&'static Case],
+    mutants: &[&'static Mutant],
+    untraceable: &Reasons,
+    means: &Means,
+) -> Result<Power, StartError> {
+    let trial = |case: &Case, tracing: Option<&Tracing>, in_haste: bool| {
+        let timeout_scale = if in_haste { HASTE } else { 1.0 };
+        means.trial(case, Terms { timeout_scale, in_haste, tracing, ..Terms::default() })
+    };
+    let Done { results: known, complete } = means.each(
+        "cases without a mutant",
+        cases.to_vec(),
         |case| case.alone,
         |case| {
-            let plain = plan.trial(case, None, 1.0)?.verdict;
-            let can_be = reason_for(plan.untraceable, case).is_none();
-            let traced = can_be.then(|| plan.trial(case, Some(&Tracing::Ask), 1.0)).transpose()?;
-            watcher.done();
+            let plain = trial(case, None, false)?.verdict;
+            let can_be = reason_for(untraceable, case).is_none();
+            let ask = |in_haste| trial(case, Some(&Tracing::Ask), in_haste);
+            let mut traced = can_be.then(|| ask(true)).transpose()?;
+            let in_haste = traced.as_ref().is_some_and(|traced| traced.verdict == plain);
+            if can_be && !in_haste {
+                traced = Some(ask(false)?);
+            }
             let verdict = traced.as_ref().map(|traced| traced.verdict);
             let (reason, touched) =
                 traced.map(|traced| (traced.reason, traced.touched)).unwrap_or_default();
-            Ok(Known { case, plain, traced: verdict, reason, touched })
+            Ok(Known { case, plain, traced: verdict, reason, touched, in_haste })
         },
     )?;
     if !complete {
@@ -130,22 +143,25 @@ pub fn run(plan: &Plan, watcher: &dyn Watcher) -> Result<Power, StartError> {
     let pairs: Vec<_> = usable
         .flat_map(|known| {
             let touches = |mutant: &&&Mutant| known.touched.iter().any(|id| id == mutant.id);
-            plan.mutants
-                .iter()
-                .filter(touches)
-                .map(move |mutant| (*mutant, known.case, known.plain))
+            mutants.iter().filter(touches).map(move |mutant| (*mutant, known))
         })
         .collect();
-    watcher.phase("cases on mutants", pairs.len());
-    let Done { results: cells, complete } = each(
-        plan.jobs,
+    let Done { results: cells, complete } = means.each(
+        "cases on mutants",
         pairs,
-        |(_, case, _)| case.alone,
-        |(mutant, case, plain)| {
+        |(_, known)| known.case.alone,
+        |(mutant, known)| {
+            let case = known.case;
             let tracing = Tracing::Mutate(mutant.id.to_owned());
-            let outcome = plan.trial(case, Some(&tracing), HASTE)?;
-            watcher.done();
-            let fate = fate(plain, outcome.verdict);
+            let on_it = |in_haste| -> Result<_, StartError> {
+                let outcome = trial(case, Some(&tracing), in_haste)?;
+                Ok((fate(known.plain, outcome.verdict), outcome))
+            };
+            let (mut fate, mut outcome) = on_it(known.in_haste)?;
+            if mutant.is_old && fate == Fate::Caught {
+                // Nobody is blamed in haste.
+                (fate, outcome) = on_it(false)?;
+            }
             Ok(Cell { mutant, case, fate, reason: outcome.reason })
         },
     )?;
@@ -161,74 +177,68 @@ fn fate(plain: Verdict, now: Verdict) -> Fate {
     }
 }
 
-impl Plan<'_> {
-    fn trial(
-        &self,
-        case: &Case,
-        tracing: Option<&Tracing>,
-        timeout_scale: f64,
-    ) -> Result<Outcome, StartError> {
-        let terms = Terms { tracing, timeout_scale, cancel: self.cancel, ..Terms::default() };
-        trial(self.wardens, case, terms)
-    }
-}
-
-/// A trial. One that is lost costs itself, and not all that were made before.
-fn trial(wardens: &Wardens, case: &Case, terms: Terms) -> Result<Outcome, StartError> {
-    match wardens.run(case, terms) {
-        Err(lost @ StartError::Lost(_)) => Ok(Outcome::failed(lost.to_string())),
-        other => other,
-    }
-}
-
 /// What came of some items: of all, or of those that were done when the user ended it.
 struct Done<R> {
     results: Vec<R>,
     complete: bool,
 }
 
-/// Does something with each item, several at a time, and then with those that must be alone. The
-/// results are in the order of the items.
-fn each<T: Copy + Send, R: Send>(
-    jobs: usize,
-    items: Vec<T>,
-    alone: impl Fn(&T) -> bool,
-    work: impl Fn(T) -> Result<R, StartError> + Sync,
-) -> Result<Done<R>, StartError> {
-    let numbered = items.into_iter().enumerate();
-    let (alone, together): (Vec<_>, Vec<_>) = numbered.partition(|(_, item)| alone(item));
-    let results = Mutex::new(Vec::<(usize, R)>::new());
-    let failure = Mutex::new(None);
-    let lock = || failure.lock().unwrap_or_else(PoisonError::into_inner);
-    for (items, jobs) in [(together, jobs.max(1)), (alone, 1)] {
-        let queue = Mutex::new(VecDeque::from(items));
-        std::thread::scope(|scope| {
-            for _ in 0..jobs {
-                scope.spawn(|| {
-                    while lock().is_none() {
-                        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                        let Some((number, item)) = next else { return };
-                        match work(item) {
-                            Ok(result) => {
-                                let mut all =
-                                    results.lock().unwrap_or_else(PoisonError::into_inner);
-                                all.push((number, result));
-                            }
-                            Err(error) => drop(lock().get_or_insert(error)),
-                        }
-                    }
-                });
-            }
-        });
+impl Means<'_> {
+    /// A trial. One that is lost costs itself, and not all that were made before.
+    fn trial(&self, case: &Case, terms: Terms) -> Result<Outcome, StartError> {
+        match self.wardens.run(case, Terms { cancel: Some(self.cancel), ..terms }) {
+            Err(lost @ StartError::Lost(_)) => Ok(Outcome::failed(lost.to_string())),
+            other => other,
+        }
     }
-    let complete = match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        None => true,
-        Some(StartError::Cancelled) => false,
-        Some(error) => return Err(error),
-    };
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(number, _)| *number);
-    Ok(Done { results: results.into_iter().map(|(_, result)| result).collect(), complete })
+
+    /// Does something with each item, several at a time, and then with those that must be alone. The
+    /// results are in the order of the items. `what` says to a watcher what these items are.
+    fn each<T: Copy + Send, R: Send>(
+        &self,
+        what: &str,
+        items: Vec<T>,
+        alone: impl Fn(&T) -> bool,
+        work: impl Fn(T) -> Result<R, StartError> + Sync,
+    ) -> Result<Done<R>, StartError> {
+        self.watcher.phase(what, items.len());
+        let numbered = items.into_iter().enumerate();
+        let (alone, together): (Vec<_>, Vec<_>) = numbered.partition(|(_, item)| alone(item));
+        let results = Mutex::new(Vec::<(usize, R)>::new());
+        let failure = Mutex::new(None);
+        let lock = || failure.lock().unwrap_or_else(PoisonError::into_inner);
+        for (items, jobs) in [(together, self.jobs.max(1)), (alone, 1)] {
+            let queue = Mutex::new(VecDeque::from(items));
+            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let take_turns = || {
+                while lock().is_none() {
+                    let Some((number, item)) = next() else { return };
+                    match work(item) {
+                        Ok(result) => {
+                            self.watcher.done();
+                            let mut all = results.lock().unwrap_or_else(PoisonError::into_inner);
+                            all.push((number, result));
+                        }
+                        Err(error) => drop(lock().get_or_insert(error)),
+                    }
+                }
+            };
+            std::thread::scope(|scope| {
+                for _ in 0..jobs {
+                    scope.spawn(take_turns);
+                }
+            });
+        }
+        self.watcher.end();
+        let complete = match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            None => true,
+            Some(StartError::Cancelled) => false,
+            Some(error) => return Err(error),
+        };
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(number, _)| *number);
+        Ok(Done { results: results.into_iter().map(|(_, result)| result).collect(), complete })
+    }
 }
 
 /// Cases of which something is known beforehand, by a glob of ids, and why.
@@ -252,9 +262,14 @@ impl Power {
         self.of(mutant).any(|cell| cell.fate == mutant.wanted())
     }
 
-    /// The cases that take an older kernel for a wrong one: it would be accused.
+    /// The cases that take an older kernel for a wrong one: it would be accused. Not those that know
+    /// of older kernels on which they deviate.
     pub fn blamed(&self) -> impl Iterator<Item = &Cell> {
-        self.cells.iter().filter(|cell| cell.mutant.is_old && cell.fate == Fate::Caught)
+        let knows =
+            |case: &Case| case.changed.iter().any(|range| range.verdict == Verdict::Deviates);
+        self.cells.iter().filter(move |cell| {
+            cell.mutant.is_old && cell.fate == Fate::Caught && !knows(cell.case)
+        })
     }
 
     /// The cases that no mutant fails, though they can be traced.

@@ -4,11 +4,9 @@
 //! cases to which its base conforms. A mutant says which cases must catch it, and which may: what
 //! comes otherwise is tried once more, with all of its time, before it counts.
 
-use std::os::fd::BorrowedFd;
-
-use super::{Done, Fate, HASTE, Reasons, Watcher, each, fate, reason_for, trial};
+use super::{Done, Fate, HASTE, Means, Reasons, fate, reason_for};
 use crate::case::Case;
-use crate::isolate::{Outcome, StartError, Terms, Wardens};
+use crate::isolate::{StartError, Terms};
 use crate::record::Verdict;
 use crate::target::Target;
 
@@ -27,23 +25,6 @@ pub struct Mutant {
     pub caught_by: &'static [&'static str],
     /// The cases that may catch it too, and why.
     pub also: &'static Reasons,
-}
-
-/// What is to be tried, and how.
-#[derive(Debug)]
-pub struct Plan<'a, 'm> {
-    /// The cases.
-    pub cases: &'a [&'static Case],
-    /// The servers without bugs, each with the name that mutants call it by.
-    pub bases: &'a [(&'static str, Target)],
-    /// The mutants.
-    pub mutants: &'m [Mutant],
-    /// How many trials may run side by side.
-    pub jobs: usize,
-    /// What the trials run under.
-    pub wardens: &'a Wardens,
-    /// Becomes readable, and stays so, when the user wants to end.
-    pub cancel: Option<BorrowedFd<'a>>,
 }
 
 /// A case on a server without a bug.
@@ -140,22 +121,28 @@ impl<'a> Power<'a> {
     }
 }
 
-/// Runs the plan.
-pub fn run<'m>(plan: &Plan<'_, 'm>, watcher: &dyn Watcher) -> Result<Power<'m>, StartError> {
+/// Tries `cases` on `mutants`, and on the servers without bugs, each of which stands here under the
+/// name that mutants call it by.
+pub fn run<'m>(
+    cases: &[&'static Case],
+    bases: &[(&'static str, Target)],
+    mutants: &'m [Mutant],
+    means: &Means,
+) -> Result<Power<'m>, StartError> {
+    let trial = |case: &Case, target: &Target, timeout_scale: f64| {
+        means.trial(case, Terms { target: Some(target), timeout_scale, ..Terms::default() })
+    };
     let on_all = |case: &&'static Case| {
         let case = *case;
-        plan.bases.iter().map(move |base| (base, case))
+        bases.iter().map(move |base| (base, case))
     };
-    let pairs: Vec<_> = plan.cases.iter().flat_map(on_all).collect();
-    watcher.phase("cases on servers without a bug", pairs.len());
     let alone = |case: &Case| case.alone;
-    let done = each(
-        plan.jobs,
-        pairs,
+    let done = means.each(
+        "cases on servers without a bug",
+        cases.iter().flat_map(on_all).collect(),
         |(_, case)| alone(case),
         |(base, case)| {
-            let verdict = plan.trial(case, &base.1, 1.0)?.verdict;
-            watcher.done();
+            let verdict = trial(case, &base.1, 1.0)?.verdict;
             Ok(Known { base: base.0, case, verdict })
         },
     )?;
@@ -166,39 +153,24 @@ pub fn run<'m>(plan: &Plan<'_, 'm>, watcher: &dyn Watcher) -> Result<Power<'m>, 
     let conforming = known.iter().filter(|known| known.verdict == Verdict::Conforms);
     let pairs: Vec<_> = conforming
         .flat_map(|known| {
-            let of_it = plan.mutants.iter().filter(|mutant| mutant.base == known.base);
+            let of_it = mutants.iter().filter(|mutant| mutant.base == known.base);
             of_it.map(|mutant| (mutant, known.case))
         })
         .collect();
-    watcher.phase("cases on mutants", pairs.len());
-    let Done { results: cells, complete } = each(
-        plan.jobs,
+    let Done { results: cells, complete } = means.each(
+        "cases on mutants",
         pairs,
         |(_, case)| alone(case),
         |(mutant, case)| {
-            let mut outcome = plan.trial(case, &mutant.target, HASTE)?;
+            let mut outcome = trial(case, &mutant.target, HASTE)?;
             if mutant.surprises(case, fate(Verdict::Conforms, outcome.verdict)) {
-                outcome = plan.trial(case, &mutant.target, 1.0)?;
+                outcome = trial(case, &mutant.target, 1.0)?;
             }
-            watcher.done();
             let fate = fate(Verdict::Conforms, outcome.verdict);
             Ok(Cell { mutant, case, fate, reason: outcome.reason })
         },
     )?;
     Ok(Power { known, cells, complete })
-}
-
-impl Plan<'_, '_> {
-    fn trial(
-        &self,
-        case: &Case,
-        target: &Target,
-        timeout_scale: f64,
-    ) -> Result<Outcome, StartError> {
-        let terms =
-            Terms { target: Some(target), timeout_scale, cancel: self.cancel, tracing: None };
-        trial(self.wardens, case, terms)
-    }
 }
 
 #[cfg(test)]

@@ -13,8 +13,10 @@ mod waiting;
 use std::net::SocketAddr;
 
 use harness::prelude::*;
+use harness::sys::signalfd;
 use harness::target::{Address, Sum, Tasks};
 use harness::watch::cost;
+use nix::sys::signal::Signal;
 
 /// The workers of a server.
 const WORKERS: usize = 4;
@@ -33,8 +35,11 @@ fn start(t: &mut Trial, model: &str) -> Result<Server> {
     Ok(server)
 }
 
-/// Starts a reference server, which need not come to rest.
+/// Starts a reference server, which need not come to rest. Ends the trial as `unsupported` on a system
+/// without the signalfd by which each of them is told to end.
 fn start_busy(t: &mut Trial, model: &str) -> Result<Server> {
+    signalfd::open(&[Signal::SIGTERM as i32])
+        .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "signalfd"))?;
     let model = servers::find(model).ok_or_else(|| Stop::error(format!("no model `{model}`")))?;
     t.start(crate::models::target(model, WORKERS))
 }

@@ -76,6 +76,7 @@ fn program_is_the_groups(t: &mut Trial) -> Result {
 #[case(man = ["socket(7), SO_ATTACH_REUSEPORT_CBPF"], kernel = ["reuseport_attach_prog"], since = "4.6", strength = Documented)]
 fn only_with_the_option(t: &mut Trial) -> Result {
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    set_program(&group(1)?[0], &steer::always(0))?;
     for kind in [SockType::Stream, SockType::Datagram] {
         let socket = net::socket_for(kind, address)?;
         let refused = steer::attach(&socket, &steer::always(0));

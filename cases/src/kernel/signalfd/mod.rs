@@ -13,7 +13,12 @@ const SIGNAL: Signal = Signal::SIGUSR1;
 /// A signalfd for one signal, which is blocked in the calling thread and those that it starts.
 fn watch(number: i32) -> Result<OwnedFd> {
     signal::block(number, true)?;
-    signalfd::open(&[number])
+    open(&[number])
+}
+
+/// A signalfd for these signals. Ends the trial as `unsupported` on a system that has none.
+fn open(numbers: &[i32]) -> Result<OwnedFd> {
+    signalfd::open(numbers)
         .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "signalfd"))
 }
 

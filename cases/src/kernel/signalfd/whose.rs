@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::getpid;
 
-use super::{SIGNAL, numbers, watch};
+use super::{SIGNAL, numbers, open, watch};
 
 const NUMBER: i32 = SIGNAL as i32;
 
@@ -57,6 +57,7 @@ fn any_thread_reads_those_of_the_process(t: &mut Trial) -> Result {
 /// `SIGKILL` in the set of a signalfd is passed over without an error: it kills all the same.
 #[case(man = ["signalfd(2)"], since = "2.6.22", strength = Documented)]
 fn sigkill_cannot_be_read(t: &mut Trial) -> Result {
+    drop(open(&[NUMBER])?);
     let ((mut ready, tell), (wait, _never)) = (std::io::pipe()?, std::io::pipe()?);
     let child = process::fork(|| {
         let (killing, stopping) = (Signal::SIGKILL as i32, Signal::SIGSTOP as i32);
