@@ -114,7 +114,7 @@ pub(crate) enum Message {
 pub struct Trial {
     out: OwnedFd,
     limit: Duration,
-    least_patience: Duration,
+    in_haste: bool,
     deadline: Instant,
     last: Option<Check>,
     settled: &'static str,
@@ -124,12 +124,12 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// A trial that reports to `out`, waits no shorter than `least_patience` for what must become
-    /// true, and will be killed after `limit`. What is at `folder` is removed after it.
+    /// A trial that reports to `out` and will be killed after `limit`; if it is `in_haste`, it gives up
+    /// soon where it waits for what must become true. What is at `folder` is removed after it.
     pub(crate) fn new(
         out: OwnedFd,
         limit: Duration,
-        least_patience: Duration,
+        in_haste: bool,
         target: Option<Target>,
         folder: PathBuf,
     ) -> Trial {
@@ -137,7 +137,7 @@ impl Trial {
         Trial {
             out,
             limit,
-            least_patience,
+            in_haste,
             deadline,
             last: None,
             settled: "",
@@ -206,7 +206,7 @@ impl Trial {
     /// outcome of a `check!`.
     ///
     /// "Never" is a sixth of the trial's time, at most half of what is left, and at least a second of
-    /// this thread's own turns (on a mutant, a tenth of one): a stall of the whole machine does not count (see
+    /// this thread's own turns (on a mutant, always a tenth of one): a stall of the whole machine does not count (see
     /// [`crate::watch::Patience`]), and a trial without so much time ends as hung before it accuses
     /// anybody.
     pub fn eventually(&self, mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
@@ -222,7 +222,11 @@ impl Trial {
 
     /// How long this trial waits for what must become true.
     pub(crate) fn patience(&self) -> Patience {
-        Patience::new((self.limit / 6).min(self.time_left() / 2).max(self.least_patience))
+        let (most, left) = (self.limit / 6, self.time_left() / 2);
+        Patience::new(match self.in_haste {
+            true => Duration::from_millis(100),
+            false => most.min(left).max(Duration::from_secs(1)),
+        })
     }
 
     /// How long the trial may still run.

@@ -77,7 +77,7 @@ enum Request {
 struct Order {
     work: Work,
     limit: Duration,
-    /// Whether its limit and its patience are no longer for what others take from it.
+    /// Whether it is not given back what others take from it, and gives up soon.
     in_haste: bool,
     namespaces: BTreeSet<Namespace>,
     target: Option<Target>,
@@ -91,12 +91,6 @@ impl Order {
     /// The longest that the trial may last.
     fn longest(&self) -> Duration {
         self.limit * if self.in_haste { 1 } else { 1 + STARVED }
-    }
-
-    /// The least time that the trial waits for what must become true, before it says that it never
-    /// does.
-    fn least_patience(&self) -> Duration {
-        if self.in_haste { Duration::from_millis(100) } else { Duration::from_secs(1) }
     }
 }
 

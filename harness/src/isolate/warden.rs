@@ -410,7 +410,7 @@ fn trial(order: &Order, folder: &Path, parent: Pid, report: PipeWriter, output: 
             let mut trial = Trial::new(
                 report,
                 order.limit,
-                order.least_patience(),
+                order.in_haste,
                 order.target.clone(),
                 folder.to_owned(),
             );
