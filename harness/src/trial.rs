@@ -222,11 +222,10 @@ impl Trial {
 
     /// How long this trial waits for what must become true.
     pub(crate) fn patience(&self) -> Patience {
-        let (most, left) = (self.limit / 6, self.time_left() / 2);
-        Patience::new(match self.in_haste {
-            true => Duration::from_millis(100),
-            false => most.min(left).max(Duration::from_secs(1)),
-        })
+        if self.in_haste {
+            return Patience::new(Duration::from_millis(100));
+        }
+        Patience::new((self.limit / 6).min(self.time_left() / 2).max(Duration::from_secs(1)))
     }
 
     /// How long the trial may still run.

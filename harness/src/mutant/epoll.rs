@@ -121,14 +121,25 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "EPOLLIN is left out of a report that says more.",
         "epoll_wait(2)",
         WAITS,
+        |call| leave_out(call, libc::EPOLLIN),
+    ),
+    after(
+        "epoll.writable_is_left_out",
+        "EPOLLOUT is left out of a report that says more.",
+        "epoll_wait(2)",
+        WAITS,
+        |call| leave_out(call, libc::EPOLLOUT),
+    ),
+    before(
+        "epoll.watchers_are_bounded",
+        "No more than a thousand instances can watch a descriptor.",
+        "linux fs/eventpoll.c, path_count_inc",
+        CONTROL,
         |call| {
-            each_report(call, |call, at| {
-                let events = call.u32(at).unwrap_or(0);
-                let rest = events & !libc::EPOLLIN.cast_unsigned();
-                if rest != 0 {
-                    call.put(at, &rest.to_ne_bytes());
-                }
-            });
+            // Each of them is another descriptor, and there are some others.
+            if call.int(1) == EPOLL_CTL_ADD && call.int(0) > 1000 {
+                call.refuse(Errno::EINVAL);
+            }
         },
     ),
     after(
@@ -292,8 +303,18 @@ fn hide(call: &mut Act, conditions: i32) {
     }
 }
 
+/// Takes a condition out of reports of more than that.
+fn leave_out(call: &mut Act, condition: i32) {
+    each_report(call, |call, at| {
+        let rest = call.u32(at).unwrap_or(0) & !condition.cast_unsigned();
+        if rest != 0 {
+            call.put(at, &rest.to_ne_bytes());
+        }
+    });
+}
+
 /// Does something to each report, given its address.
-fn each_report(call: &mut Act, act: fn(&mut Act, u64)) {
+fn each_report(call: &mut Act, act: impl Fn(&mut Act, u64)) {
     let (first, count) = (call.argument(1), u64::try_from(call.result()).unwrap_or(0));
     for report in 0..count {
         act(call, first + report * EVENT);

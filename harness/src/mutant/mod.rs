@@ -2,6 +2,7 @@
 //! promise. A case that is worth something fails under one of them.
 
 mod accept;
+mod believed;
 mod bind;
 mod connect;
 mod connections;
@@ -167,6 +168,7 @@ fn writes(call: &Act, sysctl: &str) -> bool {
 pub fn all() -> impl Iterator<Item = &'static Mutant> {
     [
         accept::MUTANTS,
+        believed::MUTANTS,
         bind::MUTANTS,
         connect::MUTANTS,
         connections::MUTANTS,

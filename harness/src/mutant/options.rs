@@ -3,13 +3,14 @@
 use libc::{
     IPPROTO_IP, IPPROTO_TCP, SO_ERROR, SO_LINGER, SO_PASSCRED, SO_PEEK_OFF, SO_PEERCRED, SO_RCVBUF,
     SO_RCVLOWAT, SO_RCVTIMEO, SO_RXQ_OVFL, SO_SNDBUF, SO_SNDTIMEO, SO_ZEROCOPY, SOL_SOCKET,
-    SOL_UDP, SYS_connect, SYS_getsockopt, SYS_setsockopt, TCP_CORK, TCP_INFO, TCP_INQ, TCP_NODELAY,
-    TCP_NOTSENT_LOWAT, TCP_QUICKACK, TCP_USER_TIMEOUT, UDP_GRO, UDP_SEGMENT,
+    SOL_UDP, SYS_connect, SYS_getsockopt, SYS_read, SYS_setsockopt, TCP_CORK, TCP_INFO, TCP_INQ,
+    TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_QUICKACK, TCP_USER_TIMEOUT, UDP_GRO, UDP_SEGMENT,
 };
 use nix::errno::Errno;
 
 use super::means::{change_option, change_u32, change_u64, halve_time, ignore_option, is_option};
 use super::{Mutant, after, before};
+use crate::trace::Act;
 
 /// A kernel that takes an option and does nothing about it.
 macro_rules! ignored {
@@ -271,6 +272,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         },
     ),
     after(
+        "tcp.buffers_have_no_bounds",
+        "The bounds of buffers are told as 0.",
+        "socket(7), /proc interfaces",
+        &[SYS_read],
+        |call| tells_instead(call, "/sys/net/core/rmem_max", b'0'),
+    ),
+    after(
+        "tcp.reuse_is_nonsense",
+        "tcp_tw_reuse is told as 9.",
+        "tcp(7), /proc interfaces",
+        &[SYS_read],
+        |call| tells_instead(call, "/sys/net/ipv4/tcp_tw_reuse", b'9'),
+    ),
+    after(
         "tcp.every_piece_is_sent",
         "A connection begins with TCP_NODELAY set.",
         "tcp(7), TCP_NODELAY",
@@ -286,3 +301,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         },
     ),
 ];
+
+/// Makes each digit that was read from a file another.
+fn tells_instead(call: &mut Act, file: &str, digit: u8) {
+    if call.result() > 1 && call.path(call.int(0)).ends_with(file) {
+        let digits = usize::try_from(call.result() - 1).unwrap_or(0);
+        call.put(call.argument(1), &vec![digit; digits]);
+    }
+}

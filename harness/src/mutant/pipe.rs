@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::means::{change_u32, change_u64, do_not_wait, one_less, spoil};
 use super::{Mutant, after, before};
+use crate::sys::rwf::RWF_NOWAIT;
 use crate::trace::Act;
 
 const READS: &[i64] = &[SYS_read, SYS_readv, SYS_preadv2];
@@ -18,6 +19,22 @@ const TRANSFERS: &[i64] =
     &[SYS_read, SYS_readv, SYS_preadv2, SYS_write, SYS_writev, SYS_pwritev2, SYS_splice, SYS_tee];
 
 pub(super) const MUTANTS: &[Mutant] = &[
+    after(
+        "pipe.rest_is_lost",
+        "What a read leaves in a pipe is lost.",
+        "pipe(7)",
+        &[SYS_read],
+        |call| {
+            if is_pipe(call) && call.result() > 0 {
+                // One more read, which does not wait, of what there may be: an iovec, and its bytes.
+                let at = call.scratch();
+                call.put(at, &(at + 16).to_ne_bytes());
+                call.put(at + 8, &64_u64.to_ne_bytes());
+                let flags = u64::from(RWF_NOWAIT.cast_unsigned());
+                call.also(SYS_preadv2, [call.argument(0), at, 1, u64::MAX, u64::MAX, flags]);
+            }
+        },
+    ),
     after(
         "pipe.again_is_invalid",
         "What a nonblocking pipe cannot do now fails with EINVAL, not EAGAIN.",

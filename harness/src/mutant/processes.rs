@@ -12,7 +12,7 @@ use super::{Mutant, after, before};
 use crate::trace::{Act, Kind};
 
 /// Commands of fcntl that libc does not know, and the flags of pidfd_open.
-const F_SETSIG: i32 = 10;
+pub(super) const F_SETSIG: i32 = 10;
 const F_SETOWN_EX: i32 = 15;
 const PIDFD_NONBLOCK: u64 = 0o4000;
 const PIDFD_THREAD: u64 = 0o200;

@@ -9,8 +9,12 @@ use crate::trace::Act;
 
 const ENTER: &[i64] = &[SYS_io_uring_enter];
 
+/// Requests with this flag are begun by a thread of the kernel (`IOSQE_ASYNC`).
+const ASYNC: u8 = 1 << 4;
+
 /// `IORING_OP_…`.
-const POLL_ADD: u8 = 6;
+const NOTHING: u8 = 0;
+pub(super) const POLL_ADD: u8 = 6;
 const TIMEOUT: u8 = 11;
 const TIMEOUT_REMOVE: u8 = 12;
 const ACCEPT: u8 = 13;
@@ -43,6 +47,26 @@ macro_rules! completion {
 }
 
 pub(super) const MUTANTS: &[Mutant] = &[
+    request!(
+        "uring.accept_waits_for_nobody",
+        "A request to accept is complete without a connection.",
+        "io_uring_enter(2), IORING_OP_ACCEPT",
+        |call, it| {
+            if it.operation == ACCEPT {
+                call.put(it.at, &[NOTHING]);
+            }
+        }
+    ),
+    request!(
+        "uring.reads_have_threads",
+        "A thread of the kernel is started for a read.",
+        "io_uring_setup(2), IORING_FEAT_FAST_POLL",
+        |call, it| {
+            if it.operation == READ {
+                call.put(it.at + 1, &[it.flags | ASYNC]);
+            }
+        }
+    ),
     request!(
         "uring.link_is_none",
         "IOSQE_IO_LINK is not looked at.",

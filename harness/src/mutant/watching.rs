@@ -1,15 +1,15 @@
 //! Time-outs, and what `/proc` tells.
 
 use libc::{
-    SYS_epoll_pwait2, SYS_epoll_wait, SYS_fcntl, SYS_poll, SYS_ppoll, SYS_prctl, SYS_pread64,
-    SYS_pselect6, SYS_read, SYS_select,
+    SYS_epoll_pwait2, SYS_epoll_wait, SYS_fcntl, SYS_nanosleep, SYS_poll, SYS_ppoll, SYS_prctl,
+    SYS_pread64, SYS_pselect6, SYS_read, SYS_select,
 };
 use nix::errno::Errno;
 
 use super::means::halve_time;
 use super::{Mutant, after, before, both, interrupted};
 use crate::sys::descriptor::{F_CREATED_QUERY, F_DUPFD_QUERY};
-use crate::trace::Act;
+use crate::trace::{Act, Kind};
 
 /// Calls with a time-out in a `timespec`.
 const PRECISE: &[i64] = &[SYS_ppoll, SYS_pselect6, SYS_epoll_pwait2];
@@ -284,6 +284,28 @@ pub(super) const OBSERVE: &[Mutant] = &[
                 call.answer(1 - call.result());
             }
         },
+    ),
+    before(
+        "observe.read_sleeps_twice",
+        "A read from a pipe sleeps for a moment before it looks.",
+        "proc_pid_status(5), voluntary_ctxt_switches",
+        &[SYS_read],
+        |call| {
+            if call.kind(call.int(0)) == Kind::Pipe {
+                // A microsecond, as a timespec.
+                let at = call.scratch();
+                call.put(at, &0_u64.to_ne_bytes());
+                call.put(at + 8, &1000_u64.to_ne_bytes());
+                call.first(SYS_nanosleep, [at, 0, 0, 0, 0, 0]);
+            }
+        },
+    ),
+    after(
+        "observe.connections_are_not_counted",
+        "Tcp: ActiveOpens is always the same.",
+        "network_namespaces(7)",
+        &[SYS_read],
+        |call| rewrite_number(call, b"\nTcp: 1 200 120000 -1 "),
     ),
     after(
         "observe.switches_are_not_counted",

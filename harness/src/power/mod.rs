@@ -20,7 +20,7 @@ use crate::trace::Tracing;
 
 /// Trials on mutants get a part of their time: most of those that fail do so by waiting for
 /// what never comes.
-const HASTE: f64 = 0.2;
+const HASTE: f64 = 0.1;
 
 /// How trials are made.
 pub struct Means<'a> {
@@ -62,6 +62,11 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether it says something of this kernel.
+    fn is_judged(&self) -> bool {
+        matches!(self.plain, Verdict::Conforms | Verdict::Deviates)
+    }
+
     /// Whether it ends under the tracer as without.
     fn is_traceable(&self) -> bool {
         self.traced == Some(self.plain)
@@ -272,19 +277,24 @@ impl Power {
         })
     }
 
-    /// The cases that no mutant fails, though they can be traced.
+    /// The cases that cannot be judged on this kernel, with a mutant or without.
+    pub fn unjudged(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter().filter(|known| !known.is_judged())
+    }
+
+    /// The cases that no mutant fails, though they are judged here and can be traced.
     pub fn unproven(&self) -> impl Iterator<Item = &Known> {
         self.known.iter().filter(|known| {
             let caught = |cell: &Cell| {
                 cell.case.id == known.case.id && cell.fate == Fate::Caught && !cell.mutant.is_old
             };
-            known.is_traceable() && !self.cells.iter().any(caught)
+            known.is_judged() && known.is_traceable() && !self.cells.iter().any(caught)
         })
     }
 
-    /// The cases that end otherwise under a tracer.
+    /// The cases that are judged here, and end otherwise under a tracer.
     pub fn untraceable(&self) -> impl Iterator<Item = &Known> {
-        self.known.iter().filter(|known| !known.is_traceable())
+        self.known.iter().filter(|known| known.is_judged() && !known.is_traceable())
     }
 }
 

@@ -39,13 +39,13 @@ pub fn page(
 
 fn on_kernels(text: &mut String, power: &Power, mutants: &[&'static Mutant], named: Named) {
     let caught = mutants.iter().filter(|mutant| power.is_caught(mutant)).count();
-    let proven = power.known.len() - power.unproven().count() - power.untraceable().count();
+    let judged = power.known.len() - power.unjudged().count();
+    let proven = judged - power.unproven().count() - power.untraceable().count();
     let _ = write!(
         text,
-        "\n{} mutants, of which {caught} are caught; {} cases, of which {proven} have been seen to fail; \
+        "\n{} mutants, of which {caught} are caught; {judged} cases, of which {proven} have been seen to fail; \
          {} trials on mutants.\n",
         mutants.len(),
-        power.known.len(),
         power.cells.len()
     );
     *text += "\n## Wrong kernels\n\n| mutant | what is wrong with it | the promise | caught by | stumbles | excused |\n|---|---|---|---|---|---|\n";
@@ -66,6 +66,10 @@ fn on_kernels(text: &mut String, power: &Power, mutants: &[&'static Mutant], nam
     survivors(text, power, mutants);
     blamed(text, power);
     listed(text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| String::new());
+    *text += "\n## Cases that cannot be judged on this kernel\n\n";
+    for known in power.unjudged() {
+        let _ = writeln!(text, "- {} ({}): {}", known.case.id, known.plain, known.reason);
+    }
     let why = |known: &Known| {
         let traced = known.traced.map_or_else(String::new, |verdict| verdict.to_string());
         format!(" ({traced}, not {}: {})", known.plain, known.reason)

@@ -4,11 +4,14 @@
 //! cases to which its base conforms. A mutant says which cases must catch it, and which may: what
 //! comes otherwise is tried once more, with all of its time, before it counts.
 
-use super::{Done, Fate, HASTE, Means, Reasons, fate, reason_for};
+use super::{Done, Fate, Means, Reasons, fate, reason_for};
 use crate::case::Case;
 use crate::isolate::{StartError, Terms};
 use crate::record::Verdict;
 use crate::target::Target;
+
+/// The part of its time that a trial on a mutant gets. A server needs some to start.
+const HASTE: f64 = 0.2;
 
 /// A server with a bug.
 #[derive(Debug)]

@@ -25,6 +25,17 @@ fn writes_revents_only(t: &mut Trial) -> Result {
     Ok(())
 }
 
+/// An entry of which more than one condition is true counts once.
+#[case(man = ["poll(2), RETURN VALUE"], strength = Documented)]
+fn counts_entries_not_conditions(t: &mut Trial) -> Result {
+    let (socket, mut peer) = UnixStream::pair()?;
+    peer.write_all(b"!")?;
+    let mut entries = [Entry::new(socket.as_raw_fd(), POLLIN | POLLOUT)];
+    check!(t, poll_entries(&mut entries, 0)? == 1, "one socket is ready");
+    check!(t, entries[0].revents == POLLIN | POLLOUT, "for reading and for writing");
+    Ok(())
+}
+
 /// An entry with a negative descriptor is skipped, and its `revents` is 0.
 #[case(man = ["poll(2)"], strength = Documented)]
 fn skips_negative_descriptors(t: &mut Trial) -> Result {

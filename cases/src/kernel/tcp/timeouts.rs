@@ -91,8 +91,10 @@ fn zero_is_for_ever_negative_is_not_at_all(t: &mut Trial) -> Result {
     let (mut sender, receiver) = net::tcp_pair()?;
     setsockopt(&receiver, sockopt::ReceiveTimeout, &TIME)?;
     setsockopt(&receiver, sockopt::ReceiveTimeout, &TimeVal::new(-1, 0))?;
-    let received = recv(receiver.as_raw_fd(), &mut [0; 8], MsgFlags::empty());
-    check!(t, received == Err(Errno::EAGAIN), "with -1 second, recv fails");
+    let socket = receiver.try_clone()?;
+    let job =
+        t.spawn("hasty", move || Ok(recv(socket.as_raw_fd(), &mut [0; 8], MsgFlags::empty())))?;
+    check!(t, job.join_soon(t)? == Some(Err(Errno::EAGAIN)), "with -1 second, recv fails");
 
     setsockopt(&receiver, sockopt::ReceiveTimeout, &TimeVal::new(0, 0))?;
     let job = t.spawn("reader", move || Ok((&receiver).read(&mut [0; 8])?))?;
