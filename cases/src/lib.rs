@@ -26,3 +26,18 @@ pub fn entry() {
     servers::entry();
     harness::entry();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::baseline::Baseline;
+    use std::path::Path;
+
+    #[test]
+    fn what_is_known_of_other_systems_is_known_of_cases() {
+        let ids: Vec<_> = catalogue().iter().map(|case| case.id).collect();
+        let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci/matrix.toml");
+        let baseline = Baseline::read(&known, &ids);
+        assert!(baseline.is_ok(), "{}", baseline.unwrap_err());
+    }
+}

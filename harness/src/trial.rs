@@ -206,9 +206,9 @@ impl Trial {
     /// outcome of a `check!`.
     ///
     /// "Never" is a sixth of the trial's time, at most half of what is left, and at least a second of
-    /// this thread's own turns (on a mutant, always a tenth of one): a stall of the whole machine does not count (see
+    /// this thread's own turns: a stall of the whole machine does not count (see
     /// [`crate::watch::Patience`]), and a trial without so much time ends as hung before it accuses
-    /// anybody.
+    /// anybody. In haste, on a mutant, it is a tenth of a second.
     pub fn eventually(&self, mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
         let mut patience = self.patience();
         while patience.lasts() {
