@@ -81,7 +81,8 @@ fn a_nonblocking_send_takes_a_part(t: &mut Trial) -> Result {
     sender.set_nonblocking(true)?;
     let all = vec![0; 4 << 20];
     let taken = (&sender).write(&all);
-    check!(t, taken.is_ok(), "small buffers on both sides, and four megabytes: some are taken");
+    let some = taken.as_ref().is_ok_and(|taken| *taken > 0);
+    check!(t, some, "small buffers on both sides, and four megabytes: some are taken");
     check!(t, taken? < all.len(), "and some are not");
     Ok(())
 }
