@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::means::has_flag;
 use super::processes::F_SETSIG;
 use super::ring::{CALLS, each_completion, each_request};
-use super::uring::POLL_ADD;
+use super::uring::{POLL_ADD, set_result};
 use super::{Mutant, after, before, both};
 use crate::trace::Kind;
 
@@ -108,17 +108,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         |call| {
             each_request(call, |call, it| {
                 let asked = call.u32(it.at + 28).unwrap_or(0);
-                let key = (UNASKED | call.argument(0), call.u64(it.at + 32).unwrap_or(0));
+                let key = (UNASKED | call.argument(0), it.tag);
                 let unasked = it.operation == POLL_ADD && asked & RDHUP == 0;
                 call.memory.insert(key, unasked.into());
             });
         },
         |call| {
             each_completion(call, |call, it| {
-                let told = it.result.cast_unsigned();
                 let unasked = call.memory.get(&(UNASKED | call.argument(0), it.tag)) == Some(&1);
                 if it.result > 0 && unasked {
-                    call.put(it.at + 8, &(told & !RDHUP).to_ne_bytes());
+                    set_result(call, it, it.result & !RDHUP.cast_signed());
                 }
             });
         },

@@ -30,6 +30,8 @@ pub(super) struct Request {
     pub operation: u8,
     /// `IOSQE_…`.
     pub flags: u8,
+    /// The `user_data`.
+    pub tag: u64,
 }
 
 /// A completion that the program has not seen yet.
@@ -55,9 +57,7 @@ pub(super) fn each_request(call: &mut Act, act: fn(&mut Act, Request)) {
     let Some(requests) = requests(call) else { return };
     let ring = call.argument(0);
     for request in requests {
-        if let Some(tag) = call.u64(request.at + 32) {
-            call.memory.insert((OPERATION | ring, tag), request.operation.into());
-        }
+        call.memory.insert((OPERATION | ring, request.tag), request.operation.into());
         act(call, request);
     }
 }
@@ -118,7 +118,7 @@ fn requests(call: &Act) -> Option<Vec<Request>> {
         let index = u64::from(head.wrapping_add(place) & mask);
         let at = base + 64 * u64::from(call.u32(array + 4 * index)?);
         let [operation, flags] = call.bytes(at, 2)?.try_into().ok()?;
-        requests.push(Request { at, operation, flags });
+        requests.push(Request { at, operation, flags, tag: call.u64(at + 32)? });
     }
     Some(requests)
 }

@@ -352,7 +352,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
 ];
 
-fn set_result(call: &mut Act, it: Completion, result: i32) {
+pub(super) fn set_result(call: &mut Act, it: Completion, result: i32) {
     call.put(it.at + 8, &result.to_ne_bytes());
 }
 

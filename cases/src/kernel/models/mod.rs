@@ -13,7 +13,6 @@ mod waiting;
 use std::net::SocketAddr;
 
 use harness::prelude::*;
-use harness::sys::signalfd;
 use harness::target::{Address, Sum, Tasks};
 use harness::watch::cost;
 use nix::sys::signal::Signal;
@@ -38,8 +37,7 @@ fn start(t: &mut Trial, model: &str) -> Result<Server> {
 /// Starts a reference server, which need not come to rest. Ends the trial as `unsupported` on a system
 /// without the signalfd by which each of them is told to end.
 fn start_busy(t: &mut Trial, model: &str) -> Result<Server> {
-    signalfd::open(&[Signal::SIGTERM as i32])
-        .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "signalfd"))?;
+    super::signalfd::open(&[Signal::SIGTERM as i32])?;
     let model = servers::find(model).ok_or_else(|| Stop::error(format!("no model `{model}`")))?;
     t.start(crate::models::target(model, WORKERS))
 }

@@ -17,7 +17,7 @@ fn watch(number: i32) -> Result<OwnedFd> {
 }
 
 /// A signalfd for these signals. Ends the trial as `unsupported` on a system that has none.
-fn open(numbers: &[i32]) -> Result<OwnedFd> {
+pub(super) fn open(numbers: &[i32]) -> Result<OwnedFd> {
     signalfd::open(numbers)
         .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "signalfd"))
 }
