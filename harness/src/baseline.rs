@@ -9,6 +9,9 @@
 //! system = "gvisor-*"             # a column of a matrix, or a glob for columns; optional
 //! reason = "our 5.10 lacks the fix, ticket 1234"
 //! ```
+//!
+//! `verdicts = ["conforms"]` accepts a belief that holds, and `["conforms", "deviates"]` a case that
+//! ends now in one and now in the other.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -208,9 +211,8 @@ impl Entry {
         if known.reason.trim().is_empty() {
             return Err("an entry needs a reason".to_owned());
         }
-        let conforms = known.verdicts.contains(&Verdict::Conforms);
-        if known.verdicts.is_empty() || (conforms && known.verdicts.len() > 1) {
-            return Err("`verdicts` names what is accepted beside `conforms`, or `conforms` alone where a belief holds".to_owned());
+        if known.verdicts.is_empty() {
+            return Err("`verdicts` names what is accepted, as in [\"deviates\"]".to_owned());
         }
         let glob = |text: &str| {
             let glob = GlobBuilder::new(text).build().map_err(|error| error.to_string())?;
@@ -285,9 +287,9 @@ mod tests {
         "[[known]]\ncase='poll.b'\nverdicts=['deviates']\nreason=' '",
         "needs a reason"
     )]
-    #[case::accepts_all(
-        "[[known]]\ncase='poll.b'\nverdicts=['conforms','deviates']\nreason='r'",
-        "beside `conforms`"
+    #[case::accepts_nothing(
+        "[[known]]\ncase='poll.b'\nverdicts=[]\nreason='r'",
+        "what is accepted"
     )]
     #[case::unknown_case("[[known]]\ncase='pol.b'\nverdicts=['deviates']\nreason='r'", "poll.b")]
     #[case::bad_range(
@@ -350,6 +352,21 @@ mod tests {
         assert_eq!(baseline.stale(&System::here()), [""; 0], "no run is a column");
         let other = Column::of("gvisor-systrap", run(Vec::new()));
         assert_eq!(baseline.stale_of(&other).is_empty(), accepted, "used or not");
+    }
+
+    #[rstest]
+    #[case(Verdict::Conforms, true)]
+    #[case(Verdict::Deviates, true)]
+    #[case(Verdict::Error, false)]
+    fn a_case_that_ends_either_way_can_be_accepted(
+        #[case] verdict: Verdict,
+        #[case] accepted: bool,
+    ) {
+        let text = "[[known]]\ncase='poll.b'\nverdicts=['conforms','deviates']\nreason='r'";
+        let baseline = Baseline::parse("b.toml", text, &IDS).unwrap();
+        let (system, mut record) = (System::here(), record("poll.b", verdict));
+        baseline.apply(&system, &mut record);
+        assert_eq!([record.expected, baseline.stale(&system).is_empty()], [accepted; 2]);
     }
 
     #[test]
