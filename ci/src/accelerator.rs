@@ -15,9 +15,9 @@ use crate::session::{Boot, Lost, Patience};
 /// How long a kernel may take with KVM, which is a second or less where it works.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The file in which the answer is kept; an empty path if the user has no place for such files.
-pub fn known() -> PathBuf {
-    harness::xdg::folder("XDG_CACHE_HOME", ".cache").unwrap_or_default().join("kvm")
+/// The file in which the answer is kept, if the user has a place for such files.
+pub fn known() -> Option<PathBuf> {
+    Some(harness::xdg::folder("XDG_CACHE_HOME", ".cache")?.join("kvm"))
 }
 
 /// Where a guest may run fast. The answer of the last time is kept in the file `known`, for as long
@@ -27,12 +27,14 @@ pub fn known() -> PathBuf {
 pub struct Probe<'a> {
     /// The kernel that is booted: the newer the better.
     pub image: &'a Path,
+    /// SHA-256 of the kernel as it was built, in hexadecimal.
+    pub image_sha256: &'a str,
     /// The first root file system.
     pub initramfs: &'a Path,
     /// A folder for the console.
     pub folder: &'a Path,
     /// The answer of the last time.
-    pub known: &'a Path,
+    pub known: Option<&'a Path>,
     /// Becomes readable, and stays so, when the user wants to end.
     pub cancel: Option<BorrowedFd<'a>>,
 }
@@ -44,17 +46,18 @@ impl Probe<'_> {
             return (Accelerator::Tcg, None);
         }
         let here = System::here();
-        let image = self.image.display();
-        let key = format!("QEMU {}, {} {}, {image}", qemu.version, here.release, here.version);
-        let known = std::fs::read_to_string(self.known).unwrap_or_default();
+        let System { release, version, .. } = here;
+        let key = format!("QEMU {}, {release} {version}, {}", qemu.version, self.image_sha256);
+        let known =
+            self.known.and_then(|known| std::fs::read_to_string(known).ok()).unwrap_or_default();
         let answer = match known.split_once('\n') {
             Some((known, answer)) if known == key => answer.trim().to_owned(),
             _ => {
                 let Some(answer) = self.boot(qemu) else { return (Accelerator::Tcg, None) };
-                if let Some(folder) = self.known.parent() {
+                if let Some(known) = self.known {
                     // Kept or not: it is only asked again.
-                    let _ = std::fs::create_dir_all(folder);
-                    let _ = std::fs::write(self.known, format!("{key}\n{answer}\n"));
+                    let _ = known.parent().map(std::fs::create_dir_all);
+                    let _ = std::fs::write(known, format!("{key}\n{answer}\n"));
                 }
                 answer
             }

@@ -52,6 +52,8 @@ struct Work<'a, 'b> {
     gathered: Gathered,
     /// What the kernel said while no case ran.
     stray: Vec<String>,
+    /// Why it was started again, for which no case is blamed.
+    restarts: Vec<String>,
 }
 
 /// Judges a kernel. Whatever it does, there is a column.
@@ -67,6 +69,7 @@ pub fn judge(task: &Task, watcher: &dyn Watcher) -> Column {
         },
         gathered: Gathered::default(),
         stray: Vec::new(),
+        restarts: Vec::new(),
     };
     let broken = work.all().err().map(Broken::from);
     work.column(broken)
@@ -97,8 +100,12 @@ impl Work<'_, '_> {
             match &*running {
                 [] if self.gathered.records.len() == known => return Err(Lost::Broken(broken)),
                 [] => drop(unexplained.get_or_insert(broken.clone())),
-                [id] => self.blame(id, &broken),
-                _ => suspects = running,
+                // A machine that just ends may have been ended by somebody: it is asked again.
+                [id] if alone || broken.how != Fault::Silent => self.blame(id, &broken),
+                _ => {
+                    self.restarts.push(broken.reason.clone());
+                    suspects = running;
+                }
             }
             if deaths >= DEATHS && !self.left().is_empty() {
                 let reason = format!("it ended {deaths} times; the last: {}", broken.reason);
@@ -214,6 +221,10 @@ impl Work<'_, '_> {
         let mut run = self.gathered.run(broken.is_none());
         if let (Some(run), Some(first)) = (&mut run, self.stray.first()) {
             run.notes.push(format!("while no case ran, the kernel said: {first}"));
+        }
+        if let Some(run) = &mut run {
+            let started_again = |reason: &String| format!("it was started again, for {reason}");
+            run.notes.extend(self.restarts.iter().map(started_again));
         }
         Column { name: self.task.name.clone(), platform: self.platform, broken, run }
     }

@@ -28,6 +28,8 @@ pub struct Task<'a> {
     pub platform: Platform,
     /// What stands before the command: nothing, or gVisor's.
     pub prefix: Vec<String>,
+    /// This program, as it is found there.
+    pub program: &'a Path,
     /// A folder of its own.
     pub folder: PathBuf,
     /// The cases.
@@ -91,9 +93,8 @@ fn run(task: &Task, gathered: &mut Gathered, watcher: &dyn Watcher) -> Result<()
 }
 
 fn start(task: &Task) -> io::Result<Child> {
-    let own = std::env::current_exe()?.display().to_string();
     let mut words = task.prefix.clone();
-    words.push(own);
+    words.push(task.program.display().to_string());
     let mut command = Command::new(&words[0]);
     command
         .args(&words[1..])

@@ -51,6 +51,8 @@ pub struct Plan<'a> {
     pub jobs: usize,
     /// The first root file system of guests.
     pub initramfs: &'a Path,
+    /// A copy of this program, for gVisor.
+    pub program: &'a Path,
     /// The folder below which each system has its own.
     pub folder: &'a Path,
     /// The cases.
@@ -149,7 +151,10 @@ impl Plan<'_> {
             Start::Here => Vec::new(),
         };
         let arguments = self.arguments;
-        let task = local::Task { name, platform, prefix, folder, cases, arguments, cancel };
+        // Here this file is found even if another has taken its place.
+        let program = if prefix.is_empty() { Path::new("/proc/self/exe") } else { self.program };
+        let task =
+            local::Task { name, platform, prefix, program, folder, cases, arguments, cancel };
         local::judge(&task, watcher)
     }
 }

@@ -34,10 +34,11 @@ pub enum PackError {
 /// Writes an initramfs to `path`: this program as the first process, and `programs`, each at its own
 /// absolute path, with what they need to be started.
 pub fn pack(path: &Path, programs: &[&Path]) -> Result<(), PackError> {
-    let me = std::env::current_exe()?;
+    // Whatever has become of the file since it was started, and whoever looks.
+    let me = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
     let mut archive = Initramfs::new(BufWriter::new(File::create(path)?));
     // The kernel looks for no other place, and the running program may lie anywhere.
-    archive.file(Path::new(INIT), &std::fs::read("/proc/self/exe")?)?;
+    archive.file(Path::new(INIT), &std::fs::read(&me)?)?;
     let mut files: Vec<PathBuf> = files_of(&me)?.into_iter().filter(|file| *file != me).collect();
     for program in programs {
         files.extend(files_of(program)?);
@@ -61,12 +62,14 @@ pub fn memory_for(initramfs: &Path) -> io::Result<u64> {
 pub struct Errand<'a> {
     /// The kernel's image.
     pub image: &'a Path,
+    /// SHA-256 of the kernel as it was built, in hexadecimal.
+    pub image_sha256: &'a str,
     /// The machine; its memory grows with the program.
     pub machine: Machine,
     /// The program and its arguments.
     pub argv: Vec<String>,
     /// Where the answer is kept whether KVM works ([`Probe`]).
-    pub known: &'a Path,
+    pub known: Option<&'a Path>,
     /// Becomes readable, and stays so, when the user wants to end.
     pub cancel: Option<BorrowedFd<'a>>,
 }
@@ -80,6 +83,9 @@ pub enum ErrandError {
     /// The guest cannot be made.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// The guest is told of files in UTF-8.
+    #[error("{} is not UTF-8, and the guest cannot be told of it", .0.display())]
+    NotUtf8(PathBuf),
     /// Something of this machine failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -103,9 +109,13 @@ pub enum ErrandError {
 /// directory, standard input, output and error. Returns its exit status: 128 and the signal, if one
 /// ended it.
 pub fn run(errand: Errand) -> Result<i32, ErrandError> {
-    let folder = tempfile::Builder::new().prefix("ioconform-vm-").tempdir()?;
     let name = errand.argv.first().map_or("", String::as_str);
     let program = find(name).ok_or_else(|| ErrandError::NoProgram(name.to_owned()))?;
+    let here = std::env::current_dir()?;
+    for told in [&program, &here] {
+        told.to_str().ok_or_else(|| ErrandError::NotUtf8(told.clone()))?;
+    }
+    let folder = tempfile::Builder::new().prefix("ioconform-vm-").tempdir()?;
     let initramfs = folder.path().join("initramfs");
     pack(&initramfs, &[&program])?;
     let mut machine = errand.machine;
@@ -113,6 +123,7 @@ pub fn run(errand: Errand) -> Result<i32, ErrandError> {
     if let Machine::Qemu(qemu) = &mut machine {
         let probe = Probe {
             image: errand.image,
+            image_sha256: errand.image_sha256,
             initramfs: &initramfs,
             folder: folder.path(),
             known: errand.known,
@@ -134,7 +145,7 @@ pub fn run(errand: Errand) -> Result<i32, ErrandError> {
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
-        folder: std::env::current_dir()?,
+        folder: here,
     };
     let lost = |lost| match lost {
         Lost::Broken(broken) => {

@@ -209,9 +209,7 @@ fn a_guest_that_never_comes_up_is_a_column_that_says_why(
 
 #[rstest]
 #[case::panic("panic", "the kernel: it panicked at work: planted")]
-#[case::killed("kill -9 $$", "the kernel: it ended at work: signal 9 killed the emulator")]
 #[case::hang("hang", "the kernel: it hung at work: silent for 1 s")]
-#[case::silent("exit 0", "the kernel: it ended at work without a word")]
 fn a_case_that_ends_the_kernel_costs_one_case(#[case] end: &str, #[case] reason: &str) {
     let fake = Fake::new(&format!(
         "ready; event first
@@ -225,6 +223,31 @@ fn a_case_that_ends_the_kernel_costs_one_case(#[case] end: &str, #[case] reason:
     assert_eq!((blamed.reason.as_str(), blamed.expected), (reason, false));
     assert!(blamed.evidence.kernel_log.contains(&"ioconform: begin t.b".to_owned()));
     assert_eq!(*fake.judged.lock().unwrap(), ["t.a", "t.b", "t.c"]);
+}
+
+/// A machine that ends without a word may have been ended by somebody, and the case is tried again.
+#[rstest]
+#[case::killed("kill -9 $$", "it ended at work: signal 9 killed the emulator")]
+#[case::silent("exit 0", "it ended at work without a word")]
+fn an_end_without_a_word_is_no_case_s_fault_the_first_time(
+    #[case] end: &str,
+    #[case] reason: &str,
+    #[values(1, 2)] times: u32,
+) {
+    let fake = Fake::new(&format!(
+        "ready; event first
+        case $boot in
+            1) begin t.a; end t.a; begin t.b; {end};;
+            2) begin t.b; if test {times} = 2; then {end}; fi; end t.b; through;;
+        esac
+        begin t.c; end t.c; through"
+    ));
+    let column = fake.judged();
+    assert_eq!((&column.broken, fake.boots().as_str()), (&None, "3"));
+    let b = if times == 1 { "conforms" } else { "error" };
+    assert_eq!(verdicts(&column), format!("a conforms, b {b}, c conforms"));
+    let notes = column.run.unwrap().notes;
+    assert_eq!(notes, [format!("it was started again, for {reason}")]);
 }
 
 /// Who of several ended the kernel is found out by running them one by one.

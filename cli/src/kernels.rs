@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use anstyle::{AnsiColor, Reset};
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget};
-use matrix::kernels::{Entry, Error, Event, Fetched, Store, entry, list};
+use matrix::kernels::{Ended, Entry, Error, Event, Fetched, Store, entry, list};
 
 use crate::arguments::Kernels;
 use crate::progress::bar_style;
@@ -13,10 +13,13 @@ use crate::{COULD_NOT_JUDGE, Failure};
 
 pub(crate) fn kernels(command: &Kernels, screen: &Screen) -> Result<u8, Failure> {
     match command {
-        Kernels::Fetch { names } if names.is_empty() => {
-            fetch(&list().iter().collect::<Vec<_>>(), screen)
+        Kernels::Fetch { names } => {
+            let all = || list().iter().collect();
+            let entries = if names.is_empty() { all() } else { entries(names)? };
+            let ended = fetch(&entries, false, screen)?;
+            let failed = ended.iter().any(|(_, result)| result.is_err());
+            Ok(if failed { COULD_NOT_JUDGE } else { 0 })
         }
-        Kernels::Fetch { names } => fetch(&entries(names)?, screen),
         Kernels::List => show(screen),
         Kernels::Rm { names, all } => remove(names, *all, screen),
     }
@@ -39,9 +42,10 @@ fn width() -> usize {
     list().iter().map(|entry| entry.name.len()).max().unwrap_or(0)
 }
 
-/// Fetches entries, with a bar on a terminal and a line for each.
-pub(crate) fn fetch(entries: &[&Entry], screen: &Screen) -> Result<u8, Failure> {
-    let target = if std::io::stderr().is_terminal() {
+/// Fetches entries, with a bar on a terminal and a line for each; if it is to be `quiet`, with a line
+/// for those that fail. Returns what became of each.
+pub(crate) fn fetch(entries: &[&Entry], quiet: bool, screen: &Screen) -> Result<Vec<Ended>, Error> {
+    let target = if std::io::stderr().is_terminal() && !quiet {
         ProgressDrawTarget::stderr_with_hz(15)
     } else {
         ProgressDrawTarget::hidden()
@@ -60,11 +64,11 @@ pub(crate) fn fetch(entries: &[&Entry], screen: &Screen) -> Result<u8, Failure> 
         Event::Total(bytes) => bar.set_length(bytes),
         Event::Begins(entry, kept) => bar.set_message(format!("{}: {}", entry.name, kept.package)),
         Event::Arrived(bytes) => bar.set_position(bytes),
+        Event::Ends(_, Ok(_)) if quiet => {}
         Event::Ends(entry, result) => line(&outcome(entry, result)),
     });
     bar.finish_and_clear();
-    let failed = ended?.iter().any(|(_, result)| result.is_err());
-    Ok(if failed { COULD_NOT_JUDGE } else { 0 })
+    ended
 }
 
 /// What became of an entry, on a line.

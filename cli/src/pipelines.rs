@@ -83,6 +83,7 @@ fn kubernetes_judges_every_part_and_reports_them() {
         assert_eq!((&job["apiVersion"], &job["kind"]), (&"batch/v1".into(), &"Job".into()));
         assert_eq!(job["spec"]["template"]["spec"]["restartPolicy"], "Never");
     }
+    assert_eq!(report["spec"]["suspend"], true, "until all parts are there");
     let spec = &judge["spec"];
     assert_eq!(spec["completionMode"], "Indexed");
     let container = &spec["template"]["spec"]["containers"][0];

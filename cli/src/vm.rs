@@ -16,6 +16,7 @@ use crate::execution::Cancel;
 use crate::{Failure, INTERRUPTED};
 
 pub(crate) fn vm(arguments: &Vm) -> Result<u8, Failure> {
+    let cancel = Cancel::on_signals()?;
     let scratch = tempfile::tempdir()?;
     let kernel = Store::open()?.find(&arguments.kernel, scratch.path()).map_err(Failure::usage)?;
     let append = arguments.guest.append.clone();
@@ -33,12 +34,13 @@ pub(crate) fn vm(arguments: &Vm) -> Result<u8, Failure> {
             version: qemu::version()?,
         }),
     };
-    let cancel = Cancel::on_signals()?;
+    let known = known();
     let errand = Errand {
         image: kernel.vmlinux.as_deref().unwrap_or(&kernel.image),
+        image_sha256: &kernel.image_sha256,
         machine,
         argv: arguments.command.clone(),
-        known: &known(),
+        known: known.as_deref(),
         cancel: Some(cancel.reader.as_fd()),
     };
     match run(errand) {
@@ -46,6 +48,7 @@ pub(crate) fn vm(arguments: &Vm) -> Result<u8, Failure> {
         Err(ErrandError::Cancelled) => Ok(INTERRUPTED),
         Err(
             error @ (ErrandError::NoProgram(_)
+            | ErrandError::NotUtf8(_)
             | ErrandError::Pack(PackError::Program(ProgramError::NoProgram(_)))),
         ) => Err(Failure::usage(error)),
         Err(error) => Err(error.into()),

@@ -105,7 +105,8 @@ impl Baseline {
         Baseline::parse(&name, &text, ids)
     }
 
-    fn parse(path: &str, text: &str, ids: &[&str]) -> Result<Baseline, BaselineError> {
+    /// The same, of its text; errors call it by `path`.
+    pub fn parse(path: &str, text: &str, ids: &[&str]) -> Result<Baseline, BaselineError> {
         let file: File = toml::from_str(text).map_err(|error| BaselineError::Parse {
             path: path.to_owned(),
             error: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),

@@ -23,6 +23,8 @@ use crate::protocol::{EVENTS, Job, decode};
 pub(super) struct Running {
     pid: Pid,
     end: OwnedFd,
+    /// How it ended, once it was waited for.
+    status: Option<i32>,
     input: Option<ChildStdin>,
     pending: VecDeque<u8>,
     asked: bool,
@@ -57,6 +59,7 @@ impl Running {
         let running = Running {
             pid,
             end,
+            status: None,
             input: child.stdin.take(),
             pending: VecDeque::new(),
             asked: true,
@@ -149,25 +152,27 @@ impl Running {
     /// Its exit status, once it has ended and nothing of what it wrote is left: 128 and the signal
     /// that ended it. What it left running may hold the pipes open, and does not count.
     pub(super) fn ended(&mut self) -> io::Result<Option<i32>> {
+        self.bury()?;
         let mut fds = self.watched();
         fds.truncate(2 + usize::from(self.out.is_some()) + usize::from(self.error.is_some()));
         nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO)?;
-        let is = |fd: &PollFd, what| fd.revents().is_some_and(|events| events.contains(what));
-        let ended = is(&fds[0], PollFlags::POLLIN);
-        let unread = fds[1..].iter().any(|fd| is(fd, PollFlags::POLLIN));
-        if !ended || unread {
-            return Ok(None);
-        }
+        let readable = |fd: &PollFd| fd.revents().is_some_and(|it| it.contains(PollFlags::POLLIN));
+        Ok(self.status.filter(|_| !fds[1..].iter().any(readable)))
+    }
+
+    /// Waits for those that have ended: the program, and orphans, which are the first process's to
+    /// bury.
+    fn bury(&mut self) -> io::Result<()> {
         loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, status)) if pid == self.pid => return Ok(Some(status)),
-                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.pid => {
-                    return Ok(Some(128 + signal as i32));
-                }
-                // Orphans, which are the first process's to bury.
-                Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::EINTR) => {}
-                Ok(_) => return Ok(None),
+            let (pid, status) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, status)) => (pid, status),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, 128 + signal as i32),
+                Ok(_) | Err(Errno::ECHILD) => return Ok(()),
+                Err(Errno::EINTR) => continue,
                 Err(error) => return Err(error.into()),
+            };
+            if pid == self.pid {
+                self.status = Some(status);
             }
         }
     }

@@ -81,8 +81,6 @@ pub struct Kernel {
     pub image: PathBuf,
     /// The kernel without its own unpacking, which QEMU starts by PVH; nothing if there is none.
     pub vmlinux: Option<PathBuf>,
-    /// Its configuration, where that is known.
-    pub config: Option<PathBuf>,
     /// The package that it comes from, with version and suite, or the user's path.
     pub origin: String,
     /// SHA-256 of the image, in hexadecimal.

@@ -14,29 +14,34 @@ use super::{Error, Kernel, at, store};
 /// cannot be unpacked is a kernel all the same, and [`Kernel::damage`] says what is wrong with it.
 pub(super) fn kernel(path: &Path, scratch: &Path) -> Result<Kernel, Error> {
     let no_kernel = |what| Error::NoKernel { path: path.to_owned(), what };
-    if path.is_dir() {
+    let about = path.metadata().map_err(at(path))?;
+    if about.is_dir() {
         return Err(no_kernel("a directory"));
+    } else if !about.is_file() {
+        return Err(no_kernel("a device, a pipe or a socket"));
     }
     let mut head = Vec::new();
     let mut file = File::open(path).map_err(at(path))?;
     (&mut file).take(image::HEAD as u64).read_to_end(&mut head).map_err(at(path))?;
+    let look = image::look(&head);
+    if let Image::Other(what) = look {
+        return Err(no_kernel(what));
+    }
     let image_sha256 = store::sha256(path)?;
-    let (vmlinux, damage) = match image::look(&head) {
-        Image::Other(what) => return Err(no_kernel(what)),
-        Image::Elf => match image::has_pvh_entry(&ReadCache::new(file)) {
+    let (vmlinux, damage) = if look == Image::Elf {
+        match image::has_pvh_entry(&ReadCache::new(file)) {
             Ok(true) => (Some(path.to_owned()), None),
             Ok(false) => return Err(Error::NoPvh(path.to_owned())),
             Err(_) => {
                 return Err(no_kernel("an ELF file that is broken or for another kind of machine"));
             }
-        },
-        Image::BzImage => {
-            let place = scratch.join(format!("{image_sha256}.vmlinux"));
-            match store::unpack_image(path, &place)? {
-                Ok(true) => (Some(place), None),
-                Ok(false) => (None, None),
-                Err(damage) => (None, Some(damage)),
-            }
+        }
+    } else {
+        let place = scratch.join(format!("{image_sha256}.vmlinux"));
+        match store::unpack_image(path, &place)? {
+            Ok(true) => (Some(place), None),
+            Ok(false) => (None, None),
+            Err(damage) => (None, Some(damage)),
         }
     };
     Ok(Kernel {
@@ -44,7 +49,6 @@ pub(super) fn kernel(path: &Path, scratch: &Path) -> Result<Kernel, Error> {
         kind: PlatformKind::Qemu,
         image: path.to_owned(),
         vmlinux,
-        config: None,
         origin: path.display().to_string(),
         image_sha256,
         config_sha256: None,
@@ -76,10 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_and_nothing_at_all_are_named() {
+    fn a_directory_what_has_no_end_and_nothing_at_all_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = kernel(folder.path(), folder.path()).unwrap_err().to_string();
         assert!(error.contains("is a directory, not a kernel"), "{error}");
+        let error = kernel(Path::new("/dev/zero"), folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is a device, a pipe or a socket, not a kernel"), "{error}");
         let error = kernel(&folder.path().join("none"), folder.path()).unwrap_err().to_string();
         assert!(error.contains("none: No such file"), "{error}");
     }

@@ -136,7 +136,6 @@ impl Store {
             kind: entry.kind,
             image: folder.join(image_name(entry.kind)),
             vmlinux: there("vmlinux"),
-            config: there("config"),
             origin: kept.to_string(),
             image_sha256: kept.image_sha256,
             config_sha256: kept.config_sha256,
@@ -261,7 +260,7 @@ mod tests {
             let kernel = store.find("6.12", cache.path()).unwrap();
             assert_eq!(fs::read_to_string(&kernel.image).unwrap(), version);
             assert_eq!(kernel.origin, format!("linux-image {version} (trixie)"));
-            assert_eq!((kernel.vmlinux, kernel.config), (None, None));
+            assert_eq!(kernel.vmlinux, None);
             assert_eq!(names(&store), [".lock", "6.12"]);
         }
     }

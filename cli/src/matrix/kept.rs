@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
-use ::matrix::plan::System;
+use ::matrix::plan::{Start, System};
 use anyhow::Context as _;
 use harness::case::Case;
 use harness::matrix::Column;
+use harness::record;
 use harness::report::write;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -35,6 +36,7 @@ impl Kept {
         }
         let guest = &arguments.guest;
         digest.update(format!("{} {} {}", arguments.repeat, guest.cpus, guest.append));
+        digest.update(format!("{:?}", std::env::var_os("IOCONFORM_STRICT")));
         let bytes = digest.finalize();
         let hex = bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let folder = harness::xdg::folder("XDG_STATE_HOME", ".local/state");
@@ -73,7 +75,14 @@ impl Kept {
     fn get(&self, system: &System) -> Option<Column> {
         let text = std::fs::read_to_string(self.path(&system.name)?).ok()?;
         let entry: Entry = serde_json::from_str(&text).ok()?;
-        let same_image = entry.column.platform.image_sha256 == system.platform.image_sha256;
-        (entry.key == self.key && same_image).then_some(entry.column)
+        let same_kernel = match system.start {
+            Start::Here => {
+                let then = &entry.column.run.as_ref()?.system;
+                let now = record::System::here();
+                (&then.release, &then.version) == (&now.release, &now.version)
+            }
+            _ => entry.column.platform.image_sha256 == system.platform.image_sha256,
+        };
+        (entry.key == self.key && same_kernel).then_some(entry.column)
     }
 }

@@ -10,10 +10,12 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use ::matrix::accelerator::{Probe, known};
+use ::matrix::kernels::entry;
 use ::matrix::machine::Machine;
 use ::matrix::plan::{Plan, Start, System};
 use ::matrix::vm::{memory_for, pack};
 use anyhow::Context as _;
+use harness::baseline::Baseline;
 use harness::matrix::{Column, Matrix};
 
 use crate::Failure;
@@ -24,22 +26,29 @@ use crate::screen::Screen;
 use crate::select::{Kind, choose};
 use kept::Kept;
 use progress::Display;
+use systems::Wanted;
 
 /// What an emulated CPU needs: deadlines are for a fast one.
 const TIMEOUT_SCALE: &str = "--timeout-scale=4";
 
+const KNOWN_OF_OTHERS: &str = include_str!("../../../ci/matrix.toml");
+
 pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u8, Failure> {
     let cases = choose(&arguments.choice, Kind::Kernel).map_err(Failure::usage)?;
-    let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;
+    let mut baselines = vec![known_of_others()?];
+    baselines.extend(arguments.baseline.as_deref().map(baseline).transpose()?);
     arguments.output.iter().try_for_each(Output::check).map_err(Failure::usage)?;
     if arguments.output.iter().any(Output::is_stdout) {
         screen.leave_stdout();
     }
+    let wanted = Wanted::of(arguments, screen)?;
+    let cancel = Cancel::on_signals()?;
     let folder = tempfile::Builder::new().prefix("ioconform-matrix-").tempdir()?;
-    let initramfs = folder.path().join("initramfs");
+    let (initramfs, program) = (folder.path().join("initramfs"), folder.path().join("ioconform"));
     pack(&initramfs, &[])?;
+    std::fs::copy("/proc/self/exe", &program).context("cannot copy this program")?;
     let memory = memory_for(&initramfs)?;
-    let mut systems = systems::systems(arguments, memory, folder.path(), screen)?;
+    let mut systems = wanted.systems(&arguments.guest, memory, folder.path())?;
     if cases.is_empty() || systems.is_empty() {
         let nothing = anyhow::anyhow!("nothing to run: the filters leave nothing");
         return Err(Failure { code: 4, error: nothing });
@@ -47,7 +56,6 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
     let order: Vec<String> = systems.iter().map(|system| system.name.clone()).collect();
     let kept = Kept::of(arguments, &cases)?;
     let before = if arguments.resume { kept.take(&mut systems) } else { Vec::new() };
-    let cancel = Cancel::on_signals()?;
     let (started, clock) = (now(), Instant::now());
     let mut notes = Vec::new();
     if !before.is_empty() {
@@ -65,6 +73,7 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
         jobs: arguments.jobs.map_or_else(|| side_by_side(memory), |jobs| jobs as usize),
         systems,
         initramfs: &initramfs,
+        program: &program,
         folder: folder.path(),
         cases: &cases,
         arguments: &[format!("--repeat={}", arguments.repeat)],
@@ -72,9 +81,7 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
         cancel: Some(cancel.reader.as_fd()),
     };
     let apply = |column: &mut Column| {
-        if let Some(baseline) = &baseline {
-            baseline.apply_to(column);
-        }
+        baselines.iter().for_each(|baseline| baseline.apply_to(column));
     };
     let mut columns = plan.run(&display, &|column: &mut Column| {
         kept.put(column);
@@ -88,9 +95,10 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
     }));
     columns.sort_by_key(|column| order.iter().position(|name| *name == column.name));
     // Only all cases together can tell that an entry matches nothing.
-    if let (Some(baseline), true) = (&baseline, arguments.choice.is_whole()) {
-        for column in &mut columns {
-            let stale = baseline.stale_of(column);
+    if arguments.choice.is_whole() {
+        for column in columns.iter_mut().filter(|column| column.broken.is_none()) {
+            let stale: Vec<_> =
+                baselines.iter().flat_map(|baseline| baseline.stale_of(column)).collect();
             column.run.iter_mut().for_each(|run| run.stale_baseline.clone_from(&stale));
         }
     }
@@ -103,28 +111,43 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
         ..Matrix::new(env!("CARGO_PKG_VERSION"), started)
     };
     progress::summarize(&matrix, arguments.quiet, screen);
-    for output in &arguments.output {
-        output
-            .write(&output.format.render_matrix(&matrix))
-            .context("the verdicts are kept; write them with the same command and --resume")?;
+    let write = |output: &Output| output.write(&output.format.render_matrix(&matrix));
+    let failures: Vec<_> =
+        arguments.output.iter().filter_map(|output| write(output).err()).collect();
+    if !failures.is_empty() {
+        let what: Vec<_> = failures.iter().map(|failure| format!("{failure:#}")).collect();
+        let mend = "what was judged is kept: the same command with --resume writes it";
+        return Err(anyhow::anyhow!("{}; {mend}", what.join("; ")).into());
     }
     Ok(matrix.exit_code())
 }
 
-/// Lets virtual machines run on KVM if the newest of the kernels comes up there. Returns what there is
-/// to be noted.
+/// What is known of systems that are no Linux.
+fn known_of_others() -> Result<Baseline, Failure> {
+    let ids: Vec<_> = cases::catalogue().iter().map(|case| case.id).collect();
+    Ok(Baseline::parse("ci/matrix.toml", KNOWN_OF_OTHERS, &ids)?)
+}
+
+/// Lets virtual machines run on KVM if the newest of the kernels comes up there: one that was fetched,
+/// for the user's own may be broken. Returns what there is to be noted.
 fn accelerate(
     systems: &mut [System],
     folder: &Path,
     initramfs: &Path,
     cancel: BorrowedFd,
 ) -> Option<String> {
-    let (image, qemu) = systems.iter().rev().find_map(|system| match &system.start {
-        Start::Boot(image, Machine::Qemu(qemu)) => Some((image.clone(), qemu.clone())),
+    let (known, cancel) = (known(), Some(cancel));
+    let booted = |system: &System| match &system.start {
+        Start::Boot(image, Machine::Qemu(qemu)) => {
+            let is_listed = entry(&system.name).is_ok();
+            Some((is_listed, image.clone(), qemu.clone(), system.platform.image_sha256.clone()))
+        }
         _ => None,
-    })?;
-    let cancel = Some(cancel);
-    let probe = Probe { image: &image, initramfs, folder, known: &known(), cancel };
+    };
+    let (_, image, qemu, image_sha256) =
+        systems.iter().filter_map(booted).max_by_key(|(is_listed, ..)| *is_listed)?;
+    let known = known.as_deref();
+    let probe = Probe { image: &image, image_sha256: &image_sha256, initramfs, folder, known, cancel };
     let (accelerator, note) = probe.ask(&qemu);
     for system in systems {
         if let Start::Boot(_, Machine::Qemu(qemu)) = &mut system.start {

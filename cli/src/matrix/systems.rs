@@ -5,12 +5,12 @@ use std::path::Path;
 use ::matrix::kernels::{Entry, Error, Kernel, Store, entry, image, list};
 use ::matrix::machine::Machine;
 use ::matrix::plan::{Start, System};
-use ::matrix::qemu::{self, Accelerator, NoQemu, Qemu};
+use ::matrix::qemu::{self, Accelerator, Qemu};
 use ::matrix::uml::Uml;
 use harness::matrix::{Platform, PlatformKind};
 
 use crate::Failure;
-use crate::arguments::Matrix;
+use crate::arguments::{Guest, Matrix};
 use crate::kernels::fetch;
 use crate::screen::Screen;
 
@@ -20,64 +20,105 @@ const HERE: &str = "machine";
 /// How gVisor takes over system calls: by signals, and by ptrace(2).
 const GVISOR: [&str; 2] = ["systrap", "ptrace"];
 
-/// The systems, in the order of the report; guests get so much memory, in MiB. What is not here is
-/// fetched.
-pub(super) fn systems(
-    arguments: &Matrix,
-    memory: u64,
-    scratch: &Path,
-    screen: &Screen,
-) -> Result<Vec<System>, Failure> {
-    let mut names: Vec<&str> = arguments.kernel.iter().map(String::as_str).collect();
-    if names.is_empty() {
-        names = list().iter().map(|entry| entry.name.as_str()).chain([HERE]).collect();
-    }
-    if let Some(shard) = arguments.shard {
-        names = shard.of(names);
-    }
-    let store = Store::open()?;
-    let missing = missing(&names, &store)?;
-    if !missing.is_empty() {
-        fetch(&missing, screen)?;
-    }
-    let version = qemu::version();
-    let append = &arguments.guest.append;
-    let qemu = |version: &String| Qemu {
-        accelerator: Accelerator::Tcg,
-        cpus: arguments.guest.cpus,
-        memory,
-        append: append.clone(),
-        version: version.clone(),
-    };
-    let uml = Uml { memory, append: append.clone() };
-    let mut systems = Vec::new();
-    for name in names {
-        if name == HERE {
-            let (name, start) = ("this machine".to_owned(), Start::Here);
-            systems.push(System { name, platform: Platform::default(), start });
-            continue;
+/// The systems that are asked for, each of which is here or cannot be had.
+pub(super) struct Wanted<'a> {
+    names: Vec<&'a str>,
+    store: Store,
+    /// The version of QEMU, if one of them needs it.
+    qemu: Option<String>,
+    /// Those that could not be fetched, and why.
+    failed: Vec<(String, String)>,
+}
+
+impl Wanted<'_> {
+    /// What the arguments ask for. What is not here is fetched, after all that could speak against it.
+    pub(super) fn of<'a>(arguments: &'a Matrix, screen: &Screen) -> Result<Wanted<'a>, Failure> {
+        let mut names: Vec<&str> = arguments.kernel.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            names = list().iter().map(|entry| entry.name.as_str()).chain([HERE]).collect();
         }
-        match store.find(name, scratch) {
-            Ok(kernel) => match kernel.kind {
-                PlatformKind::Gvisor => systems.extend(gvisor(&kernel)),
-                PlatformKind::Uml => systems.push(guest(kernel, Machine::Uml(uml.clone()))),
-                PlatformKind::Qemu | PlatformKind::Machine => {
-                    let version = version.as_ref().map_err(|_| NoQemu)?;
-                    systems.push(guest(kernel, Machine::Qemu(qemu(version))));
+        if let Some(shard) = arguments.shard {
+            names = shard.of(names);
+        }
+        let store = Store::open()?;
+        let is_own = |name: &str| name != HERE && entry(name).is_err();
+        for name in names.iter().filter(|name| is_own(name) && !Path::new(name).exists()) {
+            store.find(name, Path::new("")).map_err(Failure::usage)?;
+        }
+        let boots = |name: &&str| {
+            is_own(name) || entry(name).is_ok_and(|entry| entry.kind == PlatformKind::Qemu)
+        };
+        let qemu = if names.iter().any(boots) { Some(qemu::version()?) } else { None };
+        let missing = missing(&names, &store)?;
+        let mut failed = Vec::new();
+        if !missing.is_empty() {
+            match fetch(&missing, arguments.quiet > 0, screen) {
+                Ok(ended) => {
+                    let errors = ended.into_iter().filter_map(|(name, result)| {
+                        let error = result.err()?;
+                        Some((name, format!("it could not be fetched: {error}")))
+                    });
+                    failed.extend(errors);
                 }
-            },
-            Err(error @ (Error::Unknown { .. } | Error::File { .. })) => {
-                return Err(Failure::usage(error));
+                // Those that are here are judged all the same.
+                Err(error) if missing.len() < names.len() => {
+                    let why = format!("it could not be fetched: {error}");
+                    failed.extend(missing.iter().map(|entry| (entry.name.clone(), why.clone())));
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => systems.push(System {
-                name: name.to_owned(),
-                platform: Platform { kind: PlatformKind::Qemu, ..Platform::default() },
-                start: Start::Cannot(error.to_string()),
-            }),
         }
+        Ok(Wanted { names, store, qemu, failed })
     }
-    tell_apart(&mut systems)?;
-    Ok(systems)
+
+    /// The systems, in the order of the report; guests get so much memory, in MiB. The programs
+    /// inside of the user's own kernels are unpacked into `scratch`.
+    pub(super) fn systems(
+        &self,
+        guest: &Guest,
+        memory: u64,
+        scratch: &Path,
+    ) -> Result<Vec<System>, Failure> {
+        let append = &guest.append;
+        let qemu = || Qemu {
+            accelerator: Accelerator::Tcg,
+            cpus: guest.cpus,
+            memory,
+            append: append.clone(),
+            version: self.qemu.clone().unwrap_or_default(),
+        };
+        let uml = || Uml { memory, append: append.clone() };
+        let mut systems = Vec::new();
+        for name in &self.names {
+            if *name == HERE {
+                let (name, start) = ("this machine".to_owned(), Start::Here);
+                systems.push(System { name, platform: Platform::default(), start });
+                continue;
+            }
+            match self.store.find(name, scratch) {
+                Ok(kernel) => match kernel.kind {
+                    PlatformKind::Gvisor => systems.extend(gvisor(&kernel)),
+                    PlatformKind::Uml => systems.push(boot(kernel, Machine::Uml(uml()))),
+                    PlatformKind::Qemu | PlatformKind::Machine => {
+                        systems.push(boot(kernel, Machine::Qemu(qemu())));
+                    }
+                },
+                Err(error @ Error::File { .. }) => return Err(Failure::usage(error)),
+                Err(error) => {
+                    let why = self.failed.iter().find(|(failed, _)| failed == name);
+                    systems.push(System {
+                        name: (*name).to_owned(),
+                        platform: Platform { kind: PlatformKind::Qemu, ..Platform::default() },
+                        start: Start::Cannot(
+                            why.map_or_else(|| error.to_string(), |(_, why)| why.clone()),
+                        ),
+                    });
+                }
+            }
+        }
+        tell_apart(&mut systems)?;
+        Ok(systems)
+    }
 }
 
 /// Two files of the same name are called by their paths. A system that is named twice is a mistake.
@@ -112,7 +153,7 @@ fn missing(names: &[&str], store: &Store) -> Result<Vec<&'static Entry>, Error> 
 }
 
 /// A kernel that is booted on a machine.
-fn guest(kernel: Kernel, machine: Machine) -> System {
+fn boot(kernel: Kernel, machine: Machine) -> System {
     let platform = platform(&kernel);
     let start = match kernel.damage {
         Some(damage @ image::Error::CutOff { .. }) => {
