@@ -20,23 +20,31 @@ pub fn listen(socket: impl AsFd, backlog: i32) -> nix::Result<()> {
     Errno::result(unsafe { libc::listen(socket.as_fd().as_raw_fd(), backlog) }).map(drop)
 }
 
+/// What the kernel made of a room for an address that was full of [`Name::BLANK`].
+#[derive(Debug, Clone, Copy)]
+pub struct Name {
+    /// The length that it wrote back.
+    pub length: u32,
+    /// The room, and what is behind it.
+    pub bytes: [u8; 128],
+}
+
+impl Name {
+    /// The byte that stands wherever the kernel wrote nothing.
+    pub const BLANK: u8 = 0xAA;
+}
+
 /// `accept4` with these flags, known to the C library or not, and room for `room` bytes of the
-/// peer's address, at most 128. Returns the descriptor and the length that the kernel wrote back.
-pub fn accept4(listener: impl AsFd, flags: i32, room: u32) -> nix::Result<(OwnedFd, u32)> {
-    // SAFETY: an all-zero sockaddr_storage is valid.
-    let mut address: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
-    let mut length = room.min(length_of::<libc::sockaddr_storage>()?);
+/// peer's address, at most 128. Returns the descriptor and what the kernel wrote back.
+pub fn accept4(listener: impl AsFd, flags: i32, room: u32) -> nix::Result<(OwnedFd, Name)> {
+    let mut bytes = [Name::BLANK; 128];
+    let mut length = room.min(128);
     // SAFETY: the address is at least as large as its length says, and both live across the call.
     let fd = Errno::result(unsafe {
-        libc::accept4(
-            listener.as_fd().as_raw_fd(),
-            (&raw mut address).cast(),
-            &raw mut length,
-            flags,
-        )
+        libc::accept4(listener.as_fd().as_raw_fd(), (&raw mut bytes).cast(), &raw mut length, flags)
     })?;
     // SAFETY: the descriptor is new, and nobody else owns it.
-    Ok((unsafe { OwnedFd::from_raw_fd(fd) }, length))
+    Ok((unsafe { OwnedFd::from_raw_fd(fd) }, Name { length, bytes }))
 }
 
 /// Who is told of I/O on `fd`, and by which signal: `F_GETOWN` and `F_GETSIG`, 0 where nothing is

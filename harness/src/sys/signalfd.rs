@@ -14,8 +14,8 @@ pub struct Received {
     pub code: i32,
     /// The process that sent it.
     pub sender: u32,
-    /// The value that sigqueue(3) sent along.
-    pub value: u32,
+    /// The value that sigqueue(3) sent along, as the pointer that it is sent as (`sival_ptr`).
+    pub value: u64,
 }
 
 /// The size of a `signalfd_siginfo`, which is that of the shortest read.
@@ -52,7 +52,7 @@ pub fn read(signalfd: impl AsFd) -> nix::Result<Vec<Received>> {
         number: record.ssi_signo.cast_signed(),
         code: record.ssi_code,
         sender: record.ssi_pid,
-        value: record.ssi_int.cast_unsigned(),
+        value: record.ssi_ptr,
     };
     Ok(records.iter().take(length.unsigned_abs() / RECORD).map(received).collect())
 }

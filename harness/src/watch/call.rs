@@ -43,7 +43,7 @@ calls! {
     URING_ENTER = "io_uring_enter": SYS_io_uring_enter;
     IO_GETEVENTS = "io_getevents": SYS_io_getevents;
     CLOSE = "close": SYS_close;
-    OPEN = "open": SYS_openat;
+    OPEN = "open": #[cfg(target_arch = "x86_64")] SYS_open, SYS_openat;
     SPLICE = "splice": SYS_splice;
     FLOCK = "flock": SYS_flock;
     FCNTL = "fcntl": SYS_fcntl;

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use harness::prelude::*;
-use harness::sys::inet;
+use harness::sys::inet::{self, Name};
 use nix::libc;
 use nix::sys::socket::{SockType, SockaddrIn, listen};
 
@@ -20,17 +20,25 @@ fn is_that_of_the_client(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// If the room for the address is too small, accept cuts it off and tells its real length all the
-/// same.
+/// If the room for the address is too small, accept writes the beginning that fits, nothing beyond
+/// it, and tells the real length all the same.
 #[case(man = ["accept(2), DESCRIPTION"], kernel = ["move_addr_to_user"], strength = Documented)]
 fn is_cut_but_its_length_is_told(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     net::stay_on_this_cpu()?;
-    let whole = u32::try_from(size_of::<libc::sockaddr_in>())?;
-    for room in [0, 2, 15, 16, 100] {
-        let _client = net::connect(listener.local_addr()?)?;
-        let (_accepted, length) = inet::accept4(&listener, 0, room)?;
-        check!(t, length == whole, "the length that is told if there is room for {room} bytes");
+    let whole = size_of::<libc::sockaddr_in>();
+    for room in [0, 2, 5, 15, 16, 100] {
+        let client = net::connect(listener.local_addr()?)?;
+        let (_accepted, name) = inet::accept4(&listener, 0, room)?;
+        let (told, room) = (usize::try_from(name.length)?, usize::try_from(room)?);
+        check!(t, told == whole, "the length that is told if there is room for {room} bytes");
+        let family = u16::try_from(libc::AF_INET)?.to_ne_bytes();
+        let port = net::port_of(&client)?.to_be_bytes();
+        let address = [&family[..], &port, &[127, 0, 0, 1]].concat();
+        let part = room.min(address.len());
+        check!(t, name.bytes[..part] == address[..part], "the beginning of family, port, address");
+        let mut beyond = name.bytes[room.min(whole)..].iter();
+        check!(t, beyond.all(|byte| *byte == Name::BLANK), "nothing is written beyond");
     }
     Ok(())
 }
@@ -42,9 +50,11 @@ fn of_an_unbound_unix_client_is_empty(t: &mut Trial) -> Result {
     let (listener, address) = net::unix_listener(8)?;
     let client = net::unix_socket()?;
     nix::sys::socket::connect(client.as_raw_fd(), &address)?;
-    let (_accepted, length) = inet::accept4(&listener, 0, 100)?;
-    let family = u32::try_from(size_of::<libc::sa_family_t>())?;
-    check!(t, length == family, "the length of the client's address");
+    let (_accepted, name) = inet::accept4(&listener, 0, 100)?;
+    let family = libc::sa_family_t::try_from(libc::AF_UNIX)?.to_ne_bytes();
+    check!(t, usize::try_from(name.length)? == family.len(), "the length of the client's address");
+    check!(t, name.bytes[..2] == family, "the family");
+    check!(t, name.bytes[2..].iter().all(|byte| *byte == Name::BLANK), "and nothing else");
     Ok(())
 }
 

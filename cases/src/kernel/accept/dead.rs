@@ -27,7 +27,9 @@ fn a_reset_one_is_returned(t: &mut Trial) -> Result {
     listener.set_nonblocking(true)?;
     let accepted = listener.accept();
     check!(t, accepted.is_ok(), "accept returns the connection");
-    let read = accepted?.0.read(&mut [0]).map_err(|error| error.kind());
+    let (mut accepted, _) = accepted?;
+    accepted.set_nonblocking(true)?;
+    let read = accepted.read(&mut [0]).map_err(|error| error.kind());
     check!(t, read == Err(ErrorKind::ConnectionReset), "and the reset shows when it is read");
     Ok(())
 }
@@ -57,6 +59,7 @@ fn a_closed_one_has_its_data(t: &mut Trial) -> Result {
     let accepted = listener.accept();
     check!(t, accepted.is_ok(), "accept returns the connection");
     let (mut accepted, mut request) = (accepted?.0, Vec::new());
+    accepted.set_nonblocking(true)?;
     check!(t, accepted.read_to_end(&mut request).ok() == Some(7), "what it sent, and then its end");
     check!(t, request == b"request", "the data is there");
     Ok(())

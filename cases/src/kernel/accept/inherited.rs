@@ -108,6 +108,7 @@ fn buffers_and_times_are(t: &mut Trial) -> Result {
     setsockopt(&listener, sockopt::SndBuf, &16_384)?;
     setsockopt(&listener, sockopt::Linger, &linger)?;
     setsockopt(&listener, sockopt::ReceiveTimeout, &TimeVal::new(77, 0))?;
+    setsockopt(&listener, sockopt::SendTimeout, &TimeVal::new(88, 0))?;
     net::stay_on_this_cpu()?;
     let _client = net::connect(listener.local_addr()?)?;
     let (accepted, _) = listener.accept()?;
@@ -118,5 +119,7 @@ fn buffers_and_times_are(t: &mut Trial) -> Result {
     check!(t, getsockopt(&accepted, sockopt::Linger)? == linger, "SO_LINGER");
     let time = getsockopt(&accepted, sockopt::ReceiveTimeout)?;
     check!(t, time == TimeVal::new(77, 0), "SO_RCVTIMEO");
+    let time = getsockopt(&accepted, sockopt::SendTimeout)?;
+    check!(t, time == TimeVal::new(88, 0), "SO_SNDTIMEO");
     Ok(())
 }

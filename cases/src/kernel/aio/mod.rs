@@ -11,7 +11,7 @@ use harness::prelude::*;
 use harness::sys::native_aio::Context;
 
 /// A context of the kernel's asynchronous I/O. Ends the trial as `unsupported` where there is none.
-fn context() -> Result<Context> {
+pub(super) fn context() -> Result<Context> {
     Context::new(8).map_err(|error| match error {
         Errno::EAGAIN => Stop::Skipped {
             reason: "this machine has no room for another context (fs.aio-max-nr)".to_owned(),

@@ -102,7 +102,12 @@ fn beside_an_established_connection(t: &mut Trial) -> Result {
 
 /// While a connection of an earlier server is in TIME_WAIT, a new server can bind to the port only
 /// if both have set `SO_REUSEADDR`.
-#[case(man = ["socket(7), SO_REUSEADDR", "ip(7)"], kernel = ["inet_csk_bind_conflict"], strength = Documented)]
+#[case(
+    man = ["socket(7), SO_REUSEADDR", "ip(7)"],
+    kernel = ["inet_csk_bind_conflict"],
+    strength = Documented,
+    changed = [("6.1", "6.1.6", deviates, "since commit 28044fc1d495 bind did not find connections in TIME_WAIT, until commit 936a192f9740")],
+)]
 fn beside_time_wait(t: &mut Trial) -> Result {
     beside_a_connection(t, "TIME_WAIT", 6, |mut client, server| {
         drop(server);

@@ -20,9 +20,9 @@ fn returns_before_accept(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// A blocking connect to a TCP port on which nobody listens fails with ECONNREFUSED, without
-/// waiting for anything but the answer.
-#[case(man = ["connect(2), ERRORS: ECONNREFUSED"], posix = ["connect()"], strength = Documented)]
+/// A blocking connect to a TCP port on which nobody listens fails with ECONNREFUSED at the first
+/// answer: the request is not repeated.
+#[case(man = ["connect(2), ERRORS: ECONNREFUSED"], posix = ["connect()"], needs = [Need::PrivateNet], strength = Documented)]
 fn refused_at_once(t: &mut Trial) -> Result {
     let bound = net::tcp_socket()?;
     net::bind_to(&bound, 0)?;
@@ -33,6 +33,8 @@ fn refused_at_once(t: &mut Trial) -> Result {
     })?;
     let refused = Some(Err(Errno::ECONNREFUSED));
     check!(t, job.join_soon(t)? == refused, "the port is bound, but does not listen");
+    let again = net::counter("TcpExt", "TCPSynRetrans")?;
+    check!(t, again == 0, "requests that were sent again");
     Ok(())
 }
 
@@ -60,7 +62,7 @@ fn full_unix_queue_sleeps(t: &mut Trial) -> Result {
 }
 
 /// A blocking connect to a TCP listener whose queue is full sleeps; it is not refused.
-#[case(man = ["listen(2)"], kernel = ["tcp_conn_request"], strength = Implementation)]
+#[case(man = ["listen(2)"], kernel = ["tcp_conn_request"], needs = [Need::PrivateNet], strength = Implementation)]
 fn full_tcp_queue_sleeps(t: &mut Trial) -> Result {
     let listener = net::listener_with_backlog(0)?;
     let port = listener.local_addr()?.port();

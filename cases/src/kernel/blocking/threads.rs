@@ -40,7 +40,10 @@ fn messages_mix(t: &mut Trial) -> Result {
     check!(t, sent && ended, "another sends a byte, and all of both messages arrives");
     check!(t, long.join_soon(t)? == Some(MESSAGE), "in one call the first has sent all of its own");
     let place = stream.iter().position(|byte| *byte == b'b');
-    check!(t, place < Some(MESSAGE), "the byte stands before the end of the long message");
+    let inside = place.is_some_and(|place| place < MESSAGE);
+    check!(t, inside, "the byte stands before the end of the long message");
+    let own = stream.iter().filter(|byte| **byte == b'a').count();
+    check!(t, own == MESSAGE, "and all others are of the long message");
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! A blocking write is through when the kernel has taken over every byte. Its buffers are finite:
 //! once they are full, the writer sleeps until the reader makes room, as often as it takes.
 
+use std::fs::File;
+
 use harness::prelude::*;
-use nix::unistd::{read, write};
+use nix::unistd::write;
 
 /// A write of more than a pipe, a TCP connection or an `AF_UNIX` socket can hold sleeps until the
 /// reader has made room for all of it, and then returns the full count.
@@ -22,14 +24,11 @@ fn sleeps_until_drained(t: &mut Trial) -> Result {
         let job = t.spawn(kind, move || Ok(write(&writer, &vec![b'x'; size])?))?;
         check!(t, job.sleeps_in(t, Call::WRITE)?, "{kind}: the writer sleeps while nobody reads");
         check!(t, net::unread(&reader)? < size, "{kind}: the kernel holds a part of the data only");
-        let mut drained = 0;
-        while drained < size {
-            match read(&reader, &mut [0; 16 << 10])? {
-                0 => break,
-                length => drained += length,
-            }
-        }
-        check!(t, drained == size, "{kind}: the writer goes on as the reader makes room");
+        let mut part = File::from(reader).take(size.try_into()?);
+        let drain =
+            t.spawn("reader", move || Ok(std::io::copy(&mut part, &mut std::io::sink())?))?;
+        let drained = drain.join_soon(t)?.map(usize::try_from).transpose()?;
+        check!(t, drained == Some(size), "{kind}: the writer goes on as the reader makes room");
         check!(t, job.join_soon(t)? == Some(size), "{kind}: the one call has written everything");
     }
     Ok(())

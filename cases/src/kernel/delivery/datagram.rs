@@ -85,13 +85,14 @@ fn unix_datagrams_wait_for_room(t: &mut Trial) -> Result {
     let job = t.spawn("sender", move || Ok(send(sender.as_raw_fd(), &last, MsgFlags::empty())?))?;
     check!(t, job.sleeps_in(t, Call::SEND)?, "without it, the sender sleeps");
 
-    let mut kept = Vec::new();
-    for _ in 0..=taken {
+    let receive = move |_| {
         let mut datagram = [0; 4];
         receiver.recv(&mut datagram)?;
-        kept.push(u32::from_ne_bytes(datagram));
-    }
-    check!(t, job.join()? == 1000, "once there is room it goes on");
-    check!(t, kept == (0..=taken).collect::<Vec<_>>(), "and all datagrams are received, in order");
+        Ok(u32::from_ne_bytes(datagram))
+    };
+    let all = t.spawn("receiver", move || (0..=taken).map(receive).collect::<Result<Vec<_>>>())?;
+    check!(t, job.join_soon(t)? == Some(1000), "once there is room it goes on");
+    let expected = Some((0..=taken).collect());
+    check!(t, all.join_soon(t)? == expected, "and all datagrams are received, in order");
     Ok(())
 }

@@ -11,6 +11,7 @@ use std::cell::Cell;
 use harness::prelude::*;
 use harness::sys::process;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
@@ -33,6 +34,13 @@ impl Child {
         self.ended.set(!matches!(status, WaitStatus::Stopped(..)));
         Ok(status)
     }
+}
+
+/// What one recv on the socket returns, in a thread of its own; nothing if it does not return.
+fn received(t: &mut Trial, socket: &TcpStream) -> Result<Option<nix::Result<usize>>> {
+    let socket = socket.try_clone()?;
+    let receive = move || Ok(recv(socket.as_raw_fd(), &mut [0; 8], MsgFlags::empty()));
+    t.spawn("receiver", receive)?.join_soon(t)
 }
 
 impl Drop for Child {

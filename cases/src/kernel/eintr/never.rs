@@ -3,7 +3,6 @@
 
 use harness::prelude::*;
 use harness::sys::message::receive_many;
-use harness::sys::native_aio::Context;
 use harness::sys::signal::{block, handled, pause, suspend, take_notes_of, wait_for};
 use nix::poll::{PollFd, ppoll};
 use nix::sys::select::{FdSet, pselect};
@@ -11,6 +10,7 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{MsgFlags, connect, recvmsg, send, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
+use super::super::aio::context;
 use super::others::objects;
 use super::table::{LONG, without_room};
 use super::{SIGNAL, is_interrupted, wait};
@@ -63,8 +63,7 @@ fn ppoll_and_pselect(t: &mut Trial) -> Result {
 /// `io_getevents` fails with EINTR even if the handler was set with `SA_RESTART`.
 #[case(man = ["signal(7), Interruption of system calls and library functions by signal handlers"], since = "2.6.0", needs = [Need::Syscalls], strength = Documented)]
 fn io_getevents(t: &mut Trial) -> Result {
-    let context = Context::new(1)
-        .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "io_setup"))?;
+    let context = context()?;
     take_notes_of(SIGNAL as i32, true)?;
     let events = move || context.events(1, 1, None).map(drop);
     is_interrupted(t, vec![wait("io_getevents", Call::IO_GETEVENTS, events, || Ok(()))])

@@ -80,7 +80,7 @@ fn never_restarts_sockets_with_a_timeout(t: &mut Trial) -> Result {
 
 /// A blocking TCP connect that a signal interrupts fails with EINTR and leaves the
 /// connection under way: a second connect fails with EALREADY.
-#[case(man = ["connect(2), ERRORS: EINTR"], posix = ["connect"], kernel = ["__inet_stream_connect"], strength = Documented)]
+#[case(man = ["connect(2), ERRORS: EINTR"], posix = ["connect"], kernel = ["__inet_stream_connect"], needs = [Need::PrivateNet], strength = Documented)]
 fn connect_goes_on_in_the_background(t: &mut Trial) -> Result {
     use nix::sys::socket::{SockaddrIn, connect};
     take_notes_of(SIGNAL as i32, false)?;

@@ -14,6 +14,7 @@ use nix::sys::time::TimeVal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, read};
 
+use super::super::aio::context;
 use super::others::{locks, objects, openings};
 use super::table::{LONG, queues, splices, vectors, without_room};
 use super::{Feed, Wait, select_one, transfers, wait};
@@ -199,7 +200,7 @@ fn interrupts_semop(t: &mut Trial) -> Result {
 /// `io_getevents` fails with EINTR when its process is stopped and continued, without any handler.
 #[case(kernel = ["io_getevents"], since = "2.6.0", needs = [Need::Syscalls], strength = Implementation)]
 fn interrupts_io_getevents(t: &mut Trial) -> Result {
-    Context::new(1).map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "io_setup"))?;
+    context()?;
     // A process has no context of its parent's.
     let events = || Context::new(1)?.events(1, 1, None).map(drop);
     is_interrupted(t, vec![wait("io_getevents", Call::IO_GETEVENTS, events, || Ok(()))])

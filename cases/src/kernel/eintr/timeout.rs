@@ -65,7 +65,7 @@ fn sending_ends_in_eagain(t: &mut Trial) -> Result {
 
 /// connect over TCP with `SO_SNDTIMEO` fails with EINPROGRESS when the time is over, and the connection
 /// is still being made.
-#[case(man = ["socket(7), SO_SNDTIMEO"], kernel = ["__inet_stream_connect"], strength = Documented)]
+#[case(man = ["socket(7), SO_SNDTIMEO"], kernel = ["__inet_stream_connect"], needs = [Need::PrivateNet], strength = Documented)]
 fn connecting_ends_in_einprogress(t: &mut Trial) -> Result {
     let listener = net::listener_with_backlog(0)?;
     let address = SockaddrIn::new(127, 0, 0, 1, listener.local_addr()?.port());

@@ -93,7 +93,7 @@ fn a_smaller_one_loses_nothing(t: &mut Trial) -> Result {
 }
 
 /// A larger backlog holds for the next client at once.
-#[case(kernel = ["__inet_listen_sk", "sk_acceptq_is_full"], strength = Implementation)]
+#[case(kernel = ["__inet_listen_sk", "sk_acceptq_is_full"], needs = [Need::PrivateNet], strength = Implementation)]
 fn a_larger_one_makes_room(t: &mut Trial) -> Result {
     let listener = net::listener_with_backlog(0)?;
     let (mut early, established) = clients(3, &listener)?;

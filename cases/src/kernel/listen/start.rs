@@ -24,10 +24,11 @@ fn unbound_gets_a_port(t: &mut Trial) -> Result {
 
 /// listen fails with EINVAL on an `AF_UNIX` socket without an address, and on a TCP socket that is
 /// connected or about to be.
-#[case(man = ["listen(2), ERRORS"], kernel = ["__inet_listen_sk", "unix_listen"], posix = ["listen()"], strength = Implementation)]
+#[case(man = ["listen(2), ERRORS"], kernel = ["__inet_listen_sk", "unix_listen"], posix = ["listen()"], needs = [Need::PrivateNet], strength = Implementation)]
 fn not_when_connected(t: &mut Trial) -> Result {
     let (client, server) = net::tcp_pair()?;
     let full = net::listener_with_backlog(0)?;
+    net::stay_on_this_cpu()?;
     let _early = net::connect(full.local_addr()?)?;
     let connecting = net::try_to_connect(full.local_addr()?)?;
     for (name, socket) in [

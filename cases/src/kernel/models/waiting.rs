@@ -15,6 +15,7 @@ const HALF: &[u8] = b"GET / HTTP/1.1\r\nHost: ";
 /// `calls` and nowhere else: so many of them in each.
 fn check_waits(t: &mut Trial, model: &str, calls: &[(Call, usize)]) -> Result {
     let server = start(t, model)?;
+    net::stay_on_this_cpu()?;
     let mut client = server.connect(t)?;
     check!(t, client.send(t, HALF)?, "half of a request is sent");
     net::barrier()?;

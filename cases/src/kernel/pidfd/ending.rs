@@ -44,8 +44,9 @@ fn wakes_a_thread_in_epoll_wait(t: &mut Trial) -> Result {
 #[case(
     man = ["pidfd_open(2), NOTES"],
     kernel = ["pidfd_poll"],
+    since = "5.3",
     strength = Documented,
-    changed = [("", "6.9", deviates, "poll told of no hang-up before Linux 6.9")]
+    changed = [("5.3", "6.9", deviates, "poll told of no hang-up before Linux 6.9")]
 )]
 fn hangs_up_when_it_was_reaped(t: &mut Trial) -> Result {
     let child = Child::start(0)?;
@@ -118,7 +119,7 @@ fn nonblocking_waits_do_not_wait(t: &mut Trial) -> Result {
 }
 
 /// A signal that is sent by a pidfd reaches its process, and fails with ESRCH once that was reaped.
-#[case(man = ["pidfd_send_signal(2)"], since = "5.1", strength = Documented)]
+#[case(man = ["pidfd_send_signal(2)"], since = "5.3", strength = Documented)]
 fn signals_reach_nobody_else(t: &mut Trial) -> Result {
     let child = Child::start(0)?;
     let (pid, pidfd) = (child.pid, child.pidfd(0)?);

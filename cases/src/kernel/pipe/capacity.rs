@@ -75,7 +75,12 @@ fn content_is_kept(t: &mut Trial) -> Result {
 }
 
 /// A thread that sleeps in a write to a full pipe goes on when the pipe is made larger.
-#[case(kernel = ["pipe_resize_ring"], since = "5.5", strength = Implementation)]
+#[case(
+    kernel = ["pipe_resize_ring"],
+    since = "2.6.35",
+    strength = Implementation,
+    changed = [("2.6.35", "5.5", deviates, "a pipe that became larger woke nobody")],
+)]
 fn growing_wakes_a_writer(t: &mut Trial) -> Result {
     let (reader, writer) = of_pages(1)?;
     let page = page()?;

@@ -53,15 +53,16 @@ fn without_room(t: &mut Trial) -> Result {
         setsockopt(&socket, sockopt::SndBuf, &(1 << 17))?;
         setsockopt(&peer, sockopt::RcvBuf, &(1 << 13))?;
         socket.set_nonblocking(true)?;
-        let (mut sent, mut at_rest) = (0, false);
-        while !at_rest {
+        let mut sent = 0;
+        // That it never comes to be full is for those to tell who are asked.
+        t.eventually(|| {
             let more = net::fill(&socket)?;
             sent += more;
             // What was under way has arrived, and is acknowledged or refused.
             net::barrier()?;
-            at_rest = more == 0 && net::unread(&peer)? + net::unacked(&socket)? == sent;
-            at_rest &= poll_now(&socket, POLLOUT)?.is_empty();
-        }
+            let at_rest = more == 0 && net::unread(&peer)? + net::unacked(&socket)? == sent;
+            Ok(at_rest && poll_now(&socket, POLLOUT)?.is_empty())
+        })?;
         Ok((socket, peer))
     };
     net::stay_on_this_cpu()?;

@@ -22,6 +22,17 @@ pub(super) fn open(numbers: &[i32]) -> Result<OwnedFd> {
         .map_err(|error| Stop::unsupported_if(error, &[Errno::ENOSYS], "signalfd"))
 }
 
+/// Skips the trial if the queue of signals, which is shared by all processes of the user, is full.
+pub(super) fn queue_is_full(error: Errno) -> Stop {
+    match error {
+        Errno::EAGAIN => Stop::Skipped {
+            reason: "no room is left for queued signals".to_owned(),
+            mend: "ulimit -i 1024".to_owned(),
+        },
+        other => other.into(),
+    }
+}
+
 /// The numbers of the signals that there are to read.
 fn numbers(signalfd: impl AsFd) -> nix::Result<Vec<i32>> {
     match signalfd::read(signalfd) {

@@ -8,7 +8,7 @@ use harness::sys::{signal, signalfd};
 use nix::sys::signal::{Signal, kill, raise};
 use nix::unistd::getpid;
 
-use super::{SIGNAL, numbers, watch};
+use super::{SIGNAL, numbers, queue_is_full, watch};
 
 const NUMBER: i32 = SIGNAL as i32;
 
@@ -49,13 +49,7 @@ fn realtime_signals_are_many(t: &mut Trial) -> Result {
     let number = signal::first_realtime();
     let signalfd = watch(number)?;
     for value in 1..=3 {
-        send_value(getpid(), number, value).map_err(|error| match error {
-            Errno::EAGAIN => Stop::Skipped {
-                reason: "no room is left for queued signals".to_owned(),
-                mend: "ulimit -i 1024".to_owned(),
-            },
-            other => other.into(),
-        })?;
+        send_value(getpid(), number, value).map_err(queue_is_full)?;
     }
     let received = read(&signalfd)?;
     let values: Vec<_> = received.iter().map(|signal| signal.value).collect();

@@ -52,6 +52,7 @@ fn recv_returns_a_part(t: &mut Trial) -> Result {
 #[case(man = ["socket(7), SO_RCVTIMEO and SO_SNDTIMEO", "send(2)"], notes = ["S46"], strength = Documented)]
 fn send_returns_a_part_then_gives_up(t: &mut Trial) -> Result {
     let (sender, _receiver) = UnixStream::pair()?;
+    setsockopt(&sender, sockopt::SndBuf, &(64 << 10))?;
     setsockopt(&sender, sockopt::SendTimeout, &TIME)?;
     let all = vec![0; 4 << 20];
     let part = send(sender.as_raw_fd(), &all, MsgFlags::empty())?;

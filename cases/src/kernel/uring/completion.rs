@@ -81,9 +81,10 @@ fn a_read_that_would_block_stays_pending(t: &mut Trial) -> Result {
 /// A read of an empty pipe stays pending although the pipe is `O_NONBLOCK`; there is no `EAGAIN`.
 #[case(
     commit = ["5d329e1286b0 (io_uring: allow retry for O_NONBLOCK if async is supported)"],
-    since = "5.15",
+    since = "5.6",
     strength = Implementation,
-    needs = [Need::IoUring]
+    needs = [Need::IoUring],
+    changed = [("5.6", "5.15", deviates, "the request failed with EAGAIN until commit 5d329e1286b0")],
 )]
 fn o_nonblock_is_no_reason_to_fail(t: &mut Trial) -> Result {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};

@@ -35,9 +35,10 @@ fn may_be_short(t: &mut Trial) -> Result {
 #[case(
     man = ["io_uring_prep_send(3)"],
     commit = ["4c3c09439c08 (io_uring: support MSG_WAITALL for IORING_OP_SEND(MSG))"],
-    since = "5.19",
+    since = "5.6",
     strength = Documented,
-    needs = [Need::IoUring]
+    needs = [Need::IoUring],
+    changed = [("5.6", "5.19", deviates, "the flag meant nothing until commit 4c3c09439c08")],
 )]
 fn waits_for_all_if_asked_to(t: &mut Trial) -> Result {
     let (sender, mut receiver) = small_pair()?;

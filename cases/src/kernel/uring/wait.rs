@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use harness::prelude::*;
 use harness::sys::signal;
-use harness::sys::uring::{NOTHING, Request, Ring};
+use harness::sys::uring::{NOTHING, Request, Ring, feature, setup};
 use nix::sys::signal::Signal;
 
 /// A signal with a handler ends the sleep in `io_uring_enter` with EINTR, even with `SA_RESTART`.
@@ -49,8 +49,10 @@ fn it_is_for_a_number(t: &mut Trial) -> Result {
     ring.submit([Request::read(&pairs[0].0, 1).tag(1), Request::read(&pairs[1].0, 1).tag(2)])?;
     let job = t.spawn("waiter", move || Ok(ring.wait_by_tag(2)?))?;
     check!(t, job.sleeps_in(t, Call::URING_ENTER)?, "it waits for two reads");
+    let before = job.wakeups()?;
     (&pairs[1].1).write_all(b"a")?;
     check!(t, job.sleeps_in(t, Call::URING_ENTER)?, "one has its data: it sleeps on");
+    check!(t, job.wakeups()? == before, "it was not woken meanwhile");
     (&pairs[0].1).write_all(b"a")?;
     let completions = job.join_soon(t)?;
     check!(
@@ -87,6 +89,9 @@ fn pending_reads_have_no_thread(t: &mut Trial) -> Result {
 fn a_worker_is_a_thread_of_the_process(t: &mut Trial) -> Result {
     let (reader, mut writer) = std::io::pipe()?;
     let mut ring = Ring::new()?;
+    if setup(1, 0, 0)?.features & feature::NATIVE_WORKERS == 0 {
+        return Err(Stop::Unsupported("workers are threads of the kernel's own here".to_owned()));
+    }
     let before = threads()?;
     ring.submit([Request::read(&reader, 1).tag(1).by_a_worker()])?;
     check!(t, t.eventually(|| Ok(threads()? == before + 1))?, "there is one thread more");

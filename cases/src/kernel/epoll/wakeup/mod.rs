@@ -149,14 +149,15 @@ impl Waiters {
     }
 }
 
-/// Checks how many reports threads that wait as `whom` says get of what comes to `sockets`.
+/// Checks how many reports threads that wait as `whom` says get of what comes to `sockets`, and returns
+/// those of each.
 fn get(
     t: &mut Trial,
     row: &str,
     whom: &[(How, &Arc<Epoll>)],
     sockets: &Sockets,
     expected: RangeInclusive<usize>,
-) -> Result {
+) -> Result<Vec<usize>> {
     let waiters = Waiters::asleep(t, whom)?;
     sockets.feed()?;
     t.eventually(|| {
@@ -171,5 +172,5 @@ fn get(
         "{row}: {asleep} of {} threads sleep, then they get {reports:?}, in all {expected:?}",
         whom.len()
     );
-    Ok(())
+    Ok(reports)
 }

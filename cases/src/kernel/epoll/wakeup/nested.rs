@@ -102,7 +102,8 @@ fn one_thread_inside_and_one_outside(t: &mut Trial) -> Result {
                 let row = format!("{}, {inside:?} inside, {outside:?} outside", row(modes));
                 let whom = [(inside, &nest.inner[0]), (outside, &nest.outer)];
                 let reports = if modes.1 == EDGE { 1..=2 } else { 2..=2 };
-                get(t, &row, &whom, &nest.sockets, reports)?;
+                let got = get(t, &row, &whom, &nest.sockets, reports)?;
+                check!(t, got[0] == 1, "{row}: the one inside gets a report");
             }
         }
     }
