@@ -35,6 +35,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         },
     ),
+    before(
+        "pipe.read_is_one_late",
+        "A read from a pipe does what it should, and then once more: it returns what comes after.",
+        "pipe(7)",
+        &[SYS_read],
+        |call| {
+            if is_pipe(call) {
+                call.first(SYS_read, std::array::from_fn(|place| call.argument(place)));
+            }
+        },
+    ),
     after(
         "pipe.again_is_invalid",
         "What a nonblocking pipe cannot do now fails with EINVAL, not EAGAIN.",

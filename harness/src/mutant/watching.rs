@@ -361,7 +361,7 @@ fn rewrite(call: &mut Act, file: &str, text: &[u8], other: &[u8]) {
     }
 }
 
-/// Makes the first digit of the number behind a text a 7.
+/// Makes each digit of the number behind a text a 7.
 fn rewrite_number(call: &mut Act, text: &[u8]) {
     if let Some(at) = find(call, "", text) {
         let at = at + u64::try_from(text.len()).unwrap_or(0);

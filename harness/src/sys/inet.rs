@@ -53,10 +53,12 @@ pub fn io_owner_and_signal(fd: impl AsFd) -> nix::Result<(i32, i32)> {
     /// `F_GETSIG` of `asm-generic/fcntl.h`.
     const F_GETSIG: libc::c_int = 11;
     let number = fd.as_fd().as_raw_fd();
+    // glibc's fcntl asks by F_GETOWN_EX instead, and returns what stood on its stack if a kernel
+    // writes nothing of an owner that is not there.
     // SAFETY: neither command takes an argument.
-    let (owner, signal) =
-        unsafe { (libc::fcntl(number, libc::F_GETOWN), libc::fcntl(number, F_GETSIG)) };
-    Ok((Errno::result(owner)?, Errno::result(signal)?))
+    let ask = |command: i32| unsafe { libc::syscall(libc::SYS_fcntl, number, command) };
+    let number = |answer| i32::try_from(Errno::result(answer)?).map_err(|_| Errno::ERANGE);
+    Ok((number(ask(libc::F_GETOWN))?, number(ask(F_GETSIG))?))
 }
 
 fn length_of<T>() -> nix::Result<libc::socklen_t> {
