@@ -290,7 +290,8 @@ pub(crate) struct Mutants {
     /// Mutants, by their ids or the first part of those (`epoll`); all if none is given
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<String>,
-    /// Only these cases: ids, prefixes of ids or globs (repeatable)
+    /// Only these cases: ids, prefixes of ids or globs (repeatable); what is asked is then whether they
+    /// catch what they must, and not whether every mutant is caught
     #[arg(long, value_name = "ID-GLOB")]
     pub(crate) case: Vec<String>,
     /// Only wrong kernels
@@ -305,10 +306,10 @@ pub(crate) struct Mutants {
     /// Trials side by side [default: four a CPU]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) jobs: Option<u32>,
-    /// Write a page about it, as `docs/power.md`
-    #[arg(short, long, value_name = "FILE.md")]
-    pub(crate) output: Option<PathBuf>,
-    /// How to show progress
+    /// Write a page about it, as `docs/power.md`; `-` is stdout
+    #[arg(short, long, value_name = "FILE.md", value_parser = page)]
+    pub(crate) output: Option<Output>,
+    /// How to show progress; the counter is a line at each tenth of the trials
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub(crate) progress: Progress,
     /// Tell every case that does not end as without the mutant
@@ -456,6 +457,11 @@ pub(crate) enum Progress {
     Counter,
     /// Nothing until the end
     None,
+}
+
+/// Where the page of `mutants` goes: it has one format, which its path need not tell.
+fn page(text: &str) -> Result<Output, String> {
+    format!("md={text}").parse()
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

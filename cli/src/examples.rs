@@ -102,4 +102,7 @@ Examples:
 
 Exit status: 0 every mutant is caught, or survives for a reason that is known, 1 one survives
 unnamed, a case accuses an older kernel, or a wrong server is caught by a case of which nobody
-expects it, 2 usage, 3 trials cannot be traced here, 130 interrupted.";
+expects it, 2 usage, 3 trials cannot be traced here, 130 interrupted.
+
+With --case and no ID mutants may survive: exit status 1 if a case about the kernel fails under none,
+or one about servers does not catch what it must.";

@@ -1,25 +1,29 @@
 //! `ioconform mutants`: the cases, tried on wrong kernels and wrong servers.
 
 mod kernel;
+mod progress;
 mod servers;
 
 use std::os::fd::AsFd as _;
 
 use anstyle::Reset;
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use harness::case::Case;
 use harness::isolate::{Wardens, probe};
 use harness::power::page::page;
-use harness::power::{Fate, Means, Watcher};
+use harness::power::{Fate, Means};
 use harness::suggest::did_you_mean;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 
-use crate::arguments::{self, Progress};
+use crate::arguments;
 use crate::execution::{Cancel, check_tracer};
-use crate::progress::bar_style;
+use crate::outputs::Output;
 use crate::screen::Screen;
 use crate::select::{Kind, choose};
 use crate::{Failure, INTERRUPTED};
+use progress::Display;
+
+/// What is said of mutants that were tried on some cases only, and that none of these caught.
+const UNCAUGHT: &str = "not caught by the chosen cases";
 
 /// What came of the wrong kernels, or of the wrong servers.
 struct Half {
@@ -30,7 +34,8 @@ struct Half {
 }
 
 pub(crate) fn mutants(arguments: &arguments::Mutants, screen: &Screen) -> Result<u8, Failure> {
-    let kernels = if arguments.means_kernels() { kernel::chosen(&arguments.ids) } else { vec![] };
+    let mut kernels =
+        if arguments.means_kernels() { kernel::chosen(&arguments.ids) } else { vec![] };
     let mut servers =
         if arguments.means_servers() { servers::chosen(&arguments.ids) } else { vec![] };
     check_ids(arguments).map_err(Failure::usage)?;
@@ -55,6 +60,10 @@ pub(crate) fn mutants(arguments: &arguments::Mutants, screen: &Screen) -> Result
     if about_servers.is_empty() {
         servers.clear();
     }
+    arguments.output.iter().try_for_each(Output::check).map_err(Failure::usage)?;
+    if arguments.output.iter().any(Output::is_stdout) {
+        screen.leave_stdout();
+    }
     if tries_kernels {
         check_tracer()?;
     }
@@ -70,10 +79,10 @@ pub(crate) fn mutants(arguments: &arguments::Mutants, screen: &Screen) -> Result
     let mut halves = Vec::new();
     let (mut on_kernels, mut on_servers) = (None, None);
     if tries_kernels {
-        let chosen = (&*about_kernels, &*kernels);
+        let chosen = (&*about_kernels, &mut kernels);
         let (power, half) = kernel::judge(chosen, &means, arguments, screen)?;
         halves.push(half);
-        on_kernels = Some((power, &*kernels, kernel::NAMED));
+        on_kernels = Some((power, &*kernels, kernel::named(arguments)));
     }
     if !servers.is_empty() && halves.iter().all(|half| half.complete) {
         let chosen = (&*about_servers, &*servers);
@@ -84,9 +93,8 @@ pub(crate) fn mutants(arguments: &arguments::Mutants, screen: &Screen) -> Result
     if !halves.iter().all(|half| half.complete) {
         return Ok(INTERRUPTED);
     }
-    if let Some(path) = &arguments.output {
-        harness::report::write(path, &page(on_kernels.as_ref(), on_servers.as_ref()))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    if let Some(output) = &arguments.output {
+        output.write(&page(on_kernels.as_ref(), on_servers.as_ref()))?;
     }
     Ok(u8::from(!halves.iter().all(|half| half.as_known)))
 }
@@ -95,6 +103,11 @@ impl arguments::Mutants {
     /// Which cases.
     fn cases(&self) -> arguments::Choice {
         arguments::Choice { patterns: self.case.clone(), skip: Vec::new(), filter: Vec::new() }
+    }
+
+    /// Whether cases were chosen, and no mutants: then it was asked about the cases.
+    fn asks_about_cases(&self) -> bool {
+        self.ids.is_empty() && !self.case.is_empty()
     }
 
     /// Whether wrong kernels are meant.
@@ -152,41 +165,4 @@ fn fates(
         count(Fate::Excused),
         count(Fate::Survived)
     )
-}
-
-/// A bar on stderr, or nothing.
-struct Display(ProgressBar);
-
-impl Display {
-    fn new(how: Progress, quiet: u8) -> Display {
-        let wanted = match how {
-            Progress::Bar => true,
-            Progress::None | Progress::Counter => false,
-            Progress::Auto => quiet == 0 && std::io::IsTerminal::is_terminal(&std::io::stderr()),
-        };
-        let target = if wanted {
-            ProgressDrawTarget::stderr_with_hz(10)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(bar_style("{bar:32.green} {pos}/{len} {msg}, {eta} left"));
-        Display(bar)
-    }
-}
-
-impl Watcher for Display {
-    fn phase(&self, what: &str, trials: usize) {
-        self.0.reset();
-        self.0.set_length(trials as u64);
-        self.0.set_message(what.to_owned());
-    }
-
-    fn done(&self) {
-        self.0.inc(1);
-    }
-
-    fn end(&self) {
-        self.0.finish_and_clear();
-    }
 }

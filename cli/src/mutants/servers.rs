@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anstyle::{AnsiColor, Reset};
+use anstyle::{AnsiColor, Reset, Style};
 use harness::case::Case;
 use harness::isolate::StartError;
 use harness::power::servers::{Cell, Mutant, Power, run};
 use harness::power::{Fate, Means};
 
-use super::{Half, fates, mean};
+use super::{Half, UNCAUGHT, fates, mean};
 use crate::arguments;
 use crate::screen::{Screen, paint};
 
@@ -35,7 +35,11 @@ pub(super) fn judge<'a>(
     let clock = Instant::now();
     let power = run(cases, &bases, mutants, means)?;
     tell(&power, mutants, arguments, clock.elapsed(), screen);
-    let as_known = mutants.iter().all(|mutant| power.is_as_known(mutant));
+    // That nobody catches it is no surprise where it was asked about cases that need not.
+    let about_cases = arguments.asks_about_cases();
+    let is_known =
+        |mutant: &Mutant| !power.surprises(mutant) && (about_cases || power.is_caught(mutant));
+    let as_known = mutants.iter().all(is_known);
     let complete = power.complete;
     Ok((power, Half { complete, as_known }))
 }
@@ -50,19 +54,25 @@ fn tell(
     if arguments.quiet > 1 {
         return;
     }
-    let mut caught = 0;
+    let about_cases = arguments.asks_about_cases();
+    let (mut caught, mut others) = (0, 0);
     for mutant in mutants {
         let count = |fate| power.of(mutant).filter(|cell| cell.fate == fate).count();
+        let is_caught = power.is_caught(mutant);
         // Who would have caught it may not have been tried yet.
         let missed: Vec<_> = power.missed(mutant).filter(|_| power.complete).collect();
         let accidents = power.accidents(mutant).count();
-        if !power.complete && !power.is_caught(mutant) {
+        // Or was not chosen, and of those that were its base conforms to none.
+        let is_untried = power.of(mutant).next().is_none() && missed.is_empty();
+        if is_untried || !power.complete && !is_caught {
             continue;
         }
-        let as_known = power.is_caught(mutant) && missed.is_empty() && accidents == 0;
-        caught += usize::from(as_known);
+        let as_known = missed.is_empty() && accidents == 0 && (is_caught || about_cases);
+        caught += usize::from(as_known && is_caught);
+        others += usize::from(as_known && !is_caught);
         let (style, word) = match (missed.is_empty(), accidents) {
-            _ if !power.is_caught(mutant) => (paint(AnsiColor::Red), "SURVIVES"),
+            (true, 0) if !is_caught && about_cases => (Style::new(), "survived"),
+            _ if !is_caught => (paint(AnsiColor::Red), "SURVIVES"),
             (true, 0) => (paint(AnsiColor::Green), "caught"),
             (true, _) => (paint(AnsiColor::Red), "ACCIDENT"),
             (false, _) => (paint(AnsiColor::Red), "MISSED"),
@@ -93,8 +103,12 @@ fn tell(
         }
     }
     let state = if power.complete { "" } else { "interrupted: " };
+    let others = match others {
+        0 => String::new(),
+        others => format!(", {others} {UNCAUGHT}"),
+    };
     screen.line(&format!(
-        "\n{state}{} wrong servers, {caught} of them caught as they must, {} trials in {:.1} s",
+        "\n{state}{} wrong servers, {caught} of them caught as they must{others}, {} trials in {:.1} s",
         mutants.len(),
         power.known.len() + power.cells.len(),
         time.as_secs_f64()

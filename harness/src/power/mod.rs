@@ -3,7 +3,8 @@
 //!
 //! First every case is tried twice, plainly and under a tracer that changes nothing and notes which
 //! mutants would change one of its calls; the second time in the haste in which mutants are tried,
-//! unless haste alone fails it. Then each mutant is tried on the cases that it would touch.
+//! unless haste alone fails it. Then each mutant is tried on the cases that it would touch and that
+//! have a verdict here.
 
 pub mod page;
 pub mod servers;
@@ -104,7 +105,7 @@ pub enum Fate {
 pub struct Power {
     /// The cases, without mutants.
     pub known: Vec<Known>,
-    /// The cases on the mutants that touch them.
+    /// The cases that have a verdict here, on the mutants that touch them.
     pub cells: Vec<Cell>,
     /// Whether that is all: the user has not ended it before.
     pub complete: bool,
@@ -144,16 +145,9 @@ pub fn run(
     if !complete {
         return Ok(Power { known, cells: Vec::new(), complete });
     }
-    let usable = known.iter().filter(|known| known.is_traceable());
-    let pairs: Vec<_> = usable
-        .flat_map(|known| {
-            let touches = |mutant: &&&Mutant| known.touched.iter().any(|id| id == mutant.id);
-            mutants.iter().filter(touches).map(move |mutant| (*mutant, known))
-        })
-        .collect();
     let Done { results: cells, complete } = means.each(
         "cases on mutants",
-        pairs,
+        pairs(&known, mutants),
         |(_, known)| known.case.alone,
         |(mutant, known)| {
             let case = known.case;
@@ -171,6 +165,17 @@ pub fn run(
         },
     )?;
     Ok(Power { known, cells, complete })
+}
+
+/// Each mutant with each case that it touches, if that has a verdict here, with a tracer as without.
+fn pairs<'a>(known: &'a [Known], mutants: &[&'static Mutant]) -> Vec<(&'static Mutant, &'a Known)> {
+    let usable = known.iter().filter(|known| known.is_judged() && known.is_traceable());
+    usable
+        .flat_map(|known| {
+            let touches = |mutant: &&&Mutant| known.touched.iter().any(|id| id == mutant.id);
+            mutants.iter().filter(touches).map(move |mutant| (*mutant, known))
+        })
+        .collect()
 }
 
 fn fate(plain: Verdict, now: Verdict) -> Fate {
@@ -301,6 +306,7 @@ impl Power {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::BLANK;
 
     #[rstest::rstest]
     #[case(Verdict::Conforms, Verdict::Deviates, Fate::Caught)]
@@ -315,5 +321,25 @@ mod tests {
         #[case] expected: Fate,
     ) {
         assert_eq!(fate(plain, now), expected);
+    }
+
+    #[rstest::rstest]
+    #[case::conforms(Verdict::Conforms, Some(Verdict::Conforms), true)]
+    #[case::deviates(Verdict::Deviates, Some(Verdict::Deviates), true)]
+    #[case::without_a_verdict(Verdict::Unsupported, Some(Verdict::Unsupported), false)]
+    #[case::otherwise_under_a_tracer(Verdict::Conforms, Some(Verdict::Error), false)]
+    #[case::not_traced(Verdict::Conforms, None, false)]
+    fn a_case_with_a_verdict_is_tried_on_the_mutants_that_touch_it(
+        #[case] plain: Verdict,
+        #[case] traced: Option<Verdict>,
+        #[case] is_tried: bool,
+    ) {
+        let mutants: Vec<_> = crate::mutant::all().take(2).collect();
+        let touched = vec![mutants[1].id.to_owned()];
+        let (reason, in_haste) = (String::new(), true);
+        let known = [Known { case: &BLANK, plain, traced, reason, touched, in_haste }];
+        let tried: Vec<_> = pairs(&known, &mutants).iter().map(|(it, _)| it.id).collect();
+        let expected = if is_tried { vec![mutants[1].id] } else { Vec::new() };
+        assert_eq!(tried, expected);
     }
 }

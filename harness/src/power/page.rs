@@ -6,13 +6,16 @@ use std::fmt::Write as _;
 use super::{Cell, Fate, Known, Power, Reasons, reason_for, servers};
 use crate::mutant::Mutant;
 
-/// What is known beforehand: of cases that no mutant can fail, and of those that cannot be traced.
+/// What is known beforehand: of cases that no mutant can fail, of those that cannot be traced, and of
+/// mutants.
 #[derive(Debug, Clone, Copy)]
 pub struct Named {
     /// Cases that no mutant can fail.
     pub unproven: &'static Reasons,
     /// Cases that end otherwise under a tracer.
     pub untraceable: &'static Reasons,
+    /// Why nobody catches a mutant that does not say it itself.
+    pub uncaught: &'static str,
 }
 
 /// The page: of wrong kernels, of wrong servers, or of both.
@@ -63,7 +66,7 @@ fn on_kernels(text: &mut String, power: &Power, mutants: &[&'static Mutant], nam
             count(Fate::Excused)
         );
     }
-    survivors(text, power, mutants);
+    survivors(text, power, mutants, named.uncaught);
     blamed(text, power);
     listed(text, "Cases that no mutant fails", power.unproven(), named.unproven, |_| String::new());
     *text += "\n## Cases that cannot be judged on this kernel\n\n";
@@ -87,13 +90,12 @@ fn few(cells: &[&Cell]) -> String {
     }
 }
 
-fn survivors(text: &mut String, power: &Power, mutants: &[&'static Mutant]) {
+fn survivors(text: &mut String, power: &Power, mutants: &[&'static Mutant], uncaught: &str) {
     *text += "\n## Mutants that nobody catches\n\n";
     let mut none = true;
     for mutant in mutants.iter().filter(|mutant| !power.is_caught(mutant)) {
         none = false;
-        let why =
-            if mutant.survives.is_empty() { "**no reason is known**" } else { mutant.survives };
+        let why = if mutant.survives.is_empty() { uncaught } else { mutant.survives };
         let _ = writeln!(text, "- {}: {why}", mutant.id);
     }
     if none {

@@ -117,10 +117,14 @@ impl<'a> Power<'a> {
         self.of(mutant).any(|cell| cell.fate == Fate::Caught)
     }
 
+    /// Whether a case must catch a mutant and does not, or catches it by accident.
+    pub fn surprises(&self, mutant: &Mutant) -> bool {
+        self.missed(mutant).next().is_some() || self.accidents(mutant).next().is_some()
+    }
+
     /// Whether a mutant is caught, by whom it must be, and by nobody by accident.
     pub fn is_as_known(&self, mutant: &Mutant) -> bool {
-        let missed = self.missed(mutant).next().is_some();
-        self.is_caught(mutant) && !missed && self.accidents(mutant).next().is_none()
+        self.is_caught(mutant) && !self.surprises(mutant)
     }
 }
 
@@ -215,5 +219,16 @@ mod tests {
         let known = Known { base: "base", case: &WANTED, verdict: Verdict::Conforms };
         let power = Power { known: vec![known], cells, complete: true };
         assert_eq!(power.is_as_known(&mutant), as_known);
+        assert_eq!(power.surprises(&mutant), !as_known);
+    }
+
+    #[test]
+    fn a_mutant_may_survive_if_who_must_catch_it_was_not_chosen() {
+        let mutant = mutant();
+        let known = Known { base: "base", case: &RELATED, verdict: Verdict::Conforms };
+        let (fate, reason) = (Fate::Survived, String::new());
+        let cell = Cell { mutant: &mutant, case: &RELATED, fate, reason };
+        let power = Power { known: vec![known], cells: vec![cell], complete: true };
+        assert!(!power.surprises(&mutant) && !power.is_as_known(&mutant));
     }
 }
