@@ -31,13 +31,13 @@ pub(crate) fn summarize(arguments: &Execution, screen: &Screen, run: &Run) {
     for record in run.unexpected() {
         screen.line(&story(record));
     }
-    for entry in &run.stale_baseline {
-        screen.line(&format!(
-            "{}stale{Reset}: the baseline entry `{entry}` matched nothing",
-            paint(AnsiColor::Red)
-        ));
-    }
+    run.stale_baseline.iter().for_each(|entry| screen.line(&stale_line(entry)));
     screen.line(&last_line(run));
+}
+
+/// What is said of an entry of a baseline that no record used.
+pub(crate) fn stale_line(entry: &str) -> String {
+    format!("{}stale{Reset}: the baseline entry `{entry}` matched nothing", paint(AnsiColor::Red))
 }
 
 /// What the run wants its reader to know.

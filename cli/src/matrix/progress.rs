@@ -15,7 +15,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use crate::arguments::{self, Progress};
 use crate::progress::{bar_style, line_style};
 use crate::screen::{Screen, paint};
-use crate::summary::{counts, story};
+use crate::summary::{counts, stale_line, story};
 
 /// A line for each system that is at work and a bar over all, or a line for each that is done.
 pub(super) struct Display<'a> {
@@ -192,7 +192,11 @@ pub(super) fn summarize(matrix: &Matrix, quiet: u8, screen: &Screen) {
         }
     }
     let runs = || matrix.columns.iter().filter_map(|column| column.run.as_ref());
-    let unexpected: usize = runs().map(|run| run.unexpected().count()).sum();
+    let mut stale: Vec<_> = runs().flat_map(|run| &run.stale_baseline).collect();
+    stale.sort();
+    stale.dedup();
+    stale.iter().for_each(|entry| screen.line(&stale_line(entry)));
+    let unexpected = runs().map(|run| run.unexpected().count()).sum::<usize>() + stale.len();
     let broken = matrix.columns.iter().filter(|column| column.broken.is_some()).count();
     let verdicts: usize = runs().map(|run| run.records.len()).sum();
     let style = paint(if unexpected + broken == 0 { AnsiColor::Green } else { AnsiColor::Red });
