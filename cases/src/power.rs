@@ -3,22 +3,6 @@
 /// Cases that no rewriting of their own calls can make fail, and why.
 pub const UNPROVEN: &[(&str, &str)] = &[
     (
-        "cost.epoll.a_registration_is_found_in_a_tree",
-        "what it checks is a time, and the stops of a tracer cost as much with few registrations as with many",
-    ),
-    (
-        "cost.folklore.select_looks_at_every_number",
-        "what it checks is a time, of which the stops of a tracer are the greater part",
-    ),
-    (
-        "cost.poll.does_not_pay_for_numbers",
-        "what it checks is a time, and the stops of a tracer cost the same with every number",
-    ),
-    (
-        "cost.wakeup.the_writer_pays_for_each_sleeper",
-        "what it checks is the time of a write, which no rewriting makes the same for few sleepers and for many",
-    ),
-    (
         "aio.folklore.posix_aio_needs_no_thread",
         "the thread is the C library's, which has no other way to read in the background",
     ),
@@ -56,3 +40,30 @@ pub const UNTRACEABLE: &[(&str, &str)] = &[
 
 /// A traced call is stopped twice.
 const DEAR: &str = "it compares what calls cost, and a traced one costs many times as much";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::power::{Reasons, reason_for};
+
+    #[test]
+    fn what_is_known_beforehand_is_known_of_some_case() {
+        let cases = crate::catalogue();
+        for known in UNPROVEN.iter().chain(UNTRACEABLE) {
+            let reasons: &Reasons = &[*known];
+            assert!(cases.iter().any(|case| reason_for(reasons, case).is_some()), "{}", known.0);
+        }
+    }
+
+    /// `ioconform mutants -o docs/power.md` writes it.
+    #[test]
+    fn the_page_has_every_mutant_and_leaves_nothing_unexplained() {
+        let page = include_str!("../../docs/power.md");
+        let kernels = harness::mutant::all().map(|mutant| mutant.id);
+        let servers = servers::mutants::all().map(|mutant| mutant.id);
+        for id in kernels.chain(servers) {
+            assert!(page.contains(&format!("\n| {id} | ")), "{id}");
+        }
+        assert!(!page.contains("**no reason is known**"));
+    }
+}

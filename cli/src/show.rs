@@ -286,11 +286,13 @@ pub(crate) fn report(
         .map(|path| report::read(path))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::usage)?;
-    let Some(whole) = report::join(parts) else {
+    let Some(whole) = report::join(parts, cases::server::GATE) else {
         return Ok(4);
     };
+    let words = std::env::args_os().skip(1);
+    let command: Vec<_> = words.map(|word| word.to_string_lossy().into_owned()).collect();
     for output in outputs {
-        output.write(&whole.render(output.format))?;
+        output.write(&whole.render(output.format, &command))?;
     }
     Ok(0)
 }

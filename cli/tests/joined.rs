@@ -106,6 +106,40 @@ fn runs_of_several_kernels_become_a_matrix() {
     assert_eq!(names, ["6.2.1", "6.12.1"]);
 }
 
+/// Neither of two results of one system is lost; parts of one are the whole.
+#[test]
+fn results_of_one_system_stand_side_by_side_unless_they_are_parts() {
+    let home = home();
+    let run = run(&home);
+    let mut other = run.clone();
+    other.records.iter_mut().for_each(|record| record.micros += 1);
+    let keep = |name: &str, run: &Run| write(&home, name, &Format::Json.render(run));
+    let (first, second) = (keep("a.json", &run), keep("b.json", &other));
+    let arguments = ["report", &first, &second, "-o", "md=-"];
+    ioconform(&home)
+        .args(arguments)
+        .assert()
+        .code(0)
+        .stdout(contains(format!("{0}, {0} (2)", run.system.release)))
+        .stdout(contains(format!("Written by `ioconform {}`.", arguments.join(" "))));
+    let (mut left, mut right) = (run.clone(), run.clone());
+    right.records = left.records.split_off(run.records.len() / 2);
+    let (left, right) = (keep("l.json", &left), keep("r.json", &right));
+    let whole = path(&home, "whole.json");
+    ioconform(&home).args(["report", &left, &right, "-o", &whole]).assert().code(0);
+    assert_eq!(read(Path::new(&whole)).unwrap(), Results::Run(run));
+}
+
+/// What a page says of the command can be typed.
+#[test]
+fn a_page_is_written_by_a_command_that_can_be_typed() {
+    ioconform(&home())
+        .args(["run", "epoll.edge.*", "-o", "md=-"])
+        .assert()
+        .code(0)
+        .stdout(contains("Written by `ioconform run 'epoll.edge.*' -o md=-`."));
+}
+
 /// A matrix that was spread over runners is the same in one piece.
 #[test]
 fn parts_of_a_matrix_are_the_matrix() {

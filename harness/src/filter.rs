@@ -14,6 +14,9 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use crate::case::Case;
 
+/// How many brackets, braces or negations may stand in each other.
+const DEPTH: usize = 100;
+
 /// A pattern for ids, or for one of the properties of a case.
 #[derive(Debug, Clone)]
 pub struct Pattern {
@@ -27,6 +30,9 @@ pub enum FilterError {
     /// Not a glob.
     #[error("`{0}` is not a pattern: {1}")]
     Glob(String, String),
+    /// Nested too deep.
+    #[error("at most {DEPTH} brackets, braces or negations of a filter may stand in each other")]
+    Depth,
     /// Not an expression.
     #[error("the filter `{text}` is not understood at `{rest}`: {expected} expected")]
     Syntax {
@@ -48,6 +54,9 @@ impl Pattern {
                 .map(|glob| glob.compile_matcher())
                 .map_err(|error| FilterError::Glob(text.to_owned(), error.kind().to_string()))
         };
+        if text.matches('{').count() > DEPTH {
+            return Err(FilterError::Depth);
+        }
         let plain = !text.contains(['*', '?', '[', '{']);
         Ok(Pattern {
             whole: glob(text)?,
@@ -70,10 +79,10 @@ pub enum Filter {
     Property(Property, Pattern),
     /// Not this.
     Not(Box<Filter>),
-    /// Both.
-    And(Box<Filter>, Box<Filter>),
+    /// All of them.
+    And(Vec<Filter>),
     /// One of them.
-    Or(Box<Filter>, Box<Filter>),
+    Or(Vec<Filter>),
 }
 
 /// What a pattern of a filter is held against.
@@ -94,7 +103,7 @@ pub enum Property {
 impl Filter {
     /// Reads an expression.
     pub fn parse(text: &str) -> Result<Filter, FilterError> {
-        let mut parser = Parser { text, rest: text };
+        let mut parser = Parser { text, rest: text, depth: 0 };
         let filter = parser.expression()?;
         parser.skip_blanks();
         if parser.rest.is_empty() { Ok(filter) } else { Err(parser.error("`&`, `|` or the end")) }
@@ -105,8 +114,8 @@ impl Filter {
         match self {
             Filter::All => true,
             Filter::Not(inner) => !inner.matches(case),
-            Filter::And(a, b) => a.matches(case) && b.matches(case),
-            Filter::Or(a, b) => a.matches(case) || b.matches(case),
+            Filter::And(parts) => parts.iter().all(|part| part.matches(case)),
+            Filter::Or(parts) => parts.iter().any(|part| part.matches(case)),
             Filter::Property(property, pattern) => match property {
                 Property::Id => pattern.matches(case.id),
                 Property::Area => pattern.matches(case.area()),
@@ -121,31 +130,33 @@ impl Filter {
 struct Parser<'a> {
     text: &'a str,
     rest: &'a str,
+    /// How many brackets and negations are open.
+    depth: usize,
 }
 
 impl Parser<'_> {
     fn expression(&mut self) -> Result<Filter, FilterError> {
-        let mut filter = self.term()?;
+        let mut parts = vec![self.term()?];
         while self.take("|") || self.take_word("or") {
-            filter = Filter::Or(Box::new(filter), Box::new(self.term()?));
+            parts.push(self.term()?);
         }
-        Ok(filter)
+        Ok(Filter::Or(parts))
     }
 
     fn term(&mut self) -> Result<Filter, FilterError> {
-        let mut filter = self.factor()?;
+        let mut parts = vec![self.factor()?];
         while self.take("&") || self.take_word("and") {
-            filter = Filter::And(Box::new(filter), Box::new(self.factor()?));
+            parts.push(self.factor()?);
         }
-        Ok(filter)
+        Ok(Filter::And(parts))
     }
 
     fn factor(&mut self) -> Result<Filter, FilterError> {
         if self.take("!") || self.take_word("not") {
-            return Ok(Filter::Not(Box::new(self.factor()?)));
+            return Ok(Filter::Not(Box::new(self.deeper(Self::factor)?)));
         }
         if self.take("(") {
-            let filter = self.expression()?;
+            let filter = self.deeper(Self::expression)?;
             return if self.take(")") { Ok(filter) } else { Err(self.error("`)`")) };
         }
         if self.take("all()") {
@@ -168,6 +179,20 @@ impl Parser<'_> {
             }
         }
         Err(self.error("id(), area(), strength(), claim(), need(), all(), `!` or `(`"))
+    }
+
+    /// What is read within a bracket, or behind a negation.
+    fn deeper(
+        &mut self,
+        read: fn(&mut Self) -> Result<Filter, FilterError>,
+    ) -> Result<Filter, FilterError> {
+        if self.depth == DEPTH {
+            return Err(FilterError::Depth);
+        }
+        self.depth += 1;
+        let filter = read(self);
+        self.depth -= 1;
+        filter
     }
 
     fn skip_blanks(&mut self) {
@@ -261,6 +286,34 @@ mod tests {
     #[case("id([)")]
     fn a_bad_filter_is_refused(#[case] text: &str) {
         assert!(Filter::parse(text).is_err());
+    }
+
+    #[rstest]
+    #[case("(", ")")]
+    #[case("!", "")]
+    #[case("not ", "")]
+    #[case("!(", ")")]
+    fn a_filter_that_is_too_deep_is_refused(#[case] open: &str, #[case] close: &str) {
+        let nested = |times: usize| {
+            Filter::parse(&format!("{}all(){}", open.repeat(times), close.repeat(times))).err()
+        };
+        assert_eq!(nested(DEPTH / 2), None);
+        assert_eq!(nested(DEPTH + 1), Some(FilterError::Depth));
+        assert_eq!(nested(100_000), Some(FilterError::Depth));
+    }
+
+    #[test]
+    fn a_pattern_that_is_too_deep_is_refused() {
+        let nested = |times: usize| format!("{}a{}", "{".repeat(times), "}".repeat(times));
+        assert!(Pattern::new(&nested(DEPTH)).unwrap().matches("a"));
+        assert_eq!(Pattern::new(&nested(100_000)).err(), Some(FilterError::Depth));
+    }
+
+    #[rstest]
+    #[case(" | ")]
+    #[case(" & ")]
+    fn a_filter_may_be_long(#[case] joint: &str) {
+        assert!(Filter::parse(&vec!["all()"; 100_000].join(joint)).is_ok());
     }
 
     #[rstest]

@@ -165,6 +165,8 @@ fn reply_proves_receipt(t: &mut Trial) -> Result {
     if client.local_address().is_none() {
         return Err(Stop::Unsupported("what is acknowledged is seen over TCP only".to_owned()));
     }
+    // One that is stopped in its sleep is interrupted (EINTR) when it goes on.
+    server.settles(t)?;
     server.pause(t)?;
     let taken = client.send_at_once(&echo.request)?;
     check!(t, taken == echo.request.len(), "send takes the whole request of a stopped server");

@@ -81,7 +81,9 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
         cancel: Some(cancel.reader.as_fd()),
     };
     let apply = |column: &mut Column| {
-        baselines.iter().for_each(|baseline| baseline.apply_to(column));
+        for baseline in &baselines {
+            baseline.apply_to(column);
+        }
     };
     let mut columns = plan.run(&display, &|column: &mut Column| {
         kept.put(column);
@@ -147,7 +149,8 @@ fn accelerate(
     let (_, image, qemu, image_sha256) =
         systems.iter().filter_map(booted).max_by_key(|(is_listed, ..)| *is_listed)?;
     let known = known.as_deref();
-    let probe = Probe { image: &image, image_sha256: &image_sha256, initramfs, folder, known, cancel };
+    let probe =
+        Probe { image: &image, image_sha256: &image_sha256, initramfs, folder, known, cancel };
     let (accelerator, note) = probe.ask(&qemu);
     for system in systems {
         if let Start::Boot(_, Machine::Qemu(qemu)) = &mut system.start {

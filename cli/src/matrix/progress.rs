@@ -195,7 +195,9 @@ pub(super) fn summarize(matrix: &Matrix, quiet: u8, screen: &Screen) {
     let mut stale: Vec<_> = runs().flat_map(|run| &run.stale_baseline).collect();
     stale.sort();
     stale.dedup();
-    stale.iter().for_each(|entry| screen.line(&stale_line(entry)));
+    for entry in &stale {
+        screen.line(&stale_line(entry));
+    }
     let unexpected = runs().map(|run| run.unexpected().count()).sum::<usize>() + stale.len();
     let broken = matrix.columns.iter().filter(|column| column.broken.is_some()).count();
     let verdicts: usize = runs().map(|run| run.records.len()).sum();

@@ -243,11 +243,18 @@ pub(super) const SIGNALFD: &[Mutant] = &[
             change_u32(call, buffer(call) + 12, |_| 0);
         }
     }),
-    after("signalfd.value_is_lost", "ssi_int is 0.", "signalfd(2), ssi_int", READS, |call| {
-        if is(call, Kind::Signalfd) && call.succeeded() {
-            change_u32(call, buffer(call) + 44, |_| 0);
-        }
-    }),
+    after(
+        "signalfd.value_is_lost",
+        "ssi_int and ssi_ptr are 0.",
+        "signalfd(2), ssi_int and ssi_ptr",
+        READS,
+        |call| {
+            if is(call, Kind::Signalfd) && call.succeeded() {
+                change_u32(call, buffer(call) + 44, |_| 0);
+                change_u64(call, buffer(call) + 48, |_| 0);
+            }
+        },
+    ),
     after(
         "signalfd.again_is_invalid",
         "A nonblocking read without a signal fails with EINVAL.",

@@ -286,6 +286,32 @@ pub(super) const MUTANTS: &[Mutant] = &[
         |call| tells_instead(call, "/sys/net/ipv4/tcp_tw_reuse", b'9'),
     ),
     after(
+        "tcp.negative_delay_is_the_other_way",
+        "A negative TCP_TX_DELAY is refused where it should be taken, and taken where it should not.",
+        "kernel source, do_tcp_setsockopt",
+        &[SYS_setsockopt],
+        |call| {
+            /// Of `linux/tcp.h`.
+            const TCP_TX_DELAY: i32 = 37;
+            let delay = call.u32(call.argument(3)).unwrap_or(0).cast_signed();
+            if is_option(call, IPPROTO_TCP, TCP_TX_DELAY) && delay < 0 {
+                let refused = -i64::from(Errno::EINVAL as i32);
+                call.answer(if call.succeeded() { refused } else { 0 });
+            }
+        },
+    ),
+    before(
+        "udp.lite_is_plain",
+        "A socket of UDP-Lite is one of UDP.",
+        "udplite(7)",
+        &[libc::SYS_socket],
+        |call| {
+            if call.int(2) == libc::IPPROTO_UDPLITE {
+                call.set_argument(2, u64::from(libc::IPPROTO_UDP.cast_unsigned()));
+            }
+        },
+    ),
+    after(
         "tcp.every_piece_is_sent",
         "A connection begins with TCP_NODELAY set.",
         "tcp(7), TCP_NODELAY",

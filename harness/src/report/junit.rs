@@ -3,9 +3,8 @@
 
 use std::fmt::Write as _;
 
-use quick_xml::escape::escape;
-
-use super::{by_topic, one_line, with_the_run_itself};
+use super::text::{one_line, xml};
+use super::{by_topic, with_the_run_itself};
 use crate::matrix::{Column, Matrix};
 use crate::record::{Record, Run, Verdict};
 
@@ -48,10 +47,10 @@ fn suites(prefix: &str, started: &str, run: Option<&Run>, records: &[Record]) ->
         let _ = writeln!(
             out,
             "  <testsuite name=\"{}\" {} skipped=\"{skipped}\" time=\"{}\" timestamp=\"{}\">",
-            text(&topic),
+            xml(&topic),
             counts(&records),
             seconds(&records),
-            escape(started.trim_end_matches('Z'))
+            xml(started.trim_end_matches('Z'))
         );
         out.push_str("    <properties>\n");
         let system = run.map(|run| &run.system);
@@ -59,7 +58,7 @@ fn suites(prefix: &str, started: &str, run: Option<&Run>, records: &[Record]) ->
             ("kernel", system.map_or("", |system| &system.release)),
             ("machine", system.map_or("", |system| &system.machine)),
         ] {
-            let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", text(value));
+            let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", xml(value));
         }
         out.push_str("    </properties>\n");
         for record in records {
@@ -74,23 +73,24 @@ fn test_case(out: &mut String, topic: &str, record: &Record) {
     let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);
     let _ = write!(
         out,
-        "    <testcase name=\"{name}\" classname=\"{}\" time=\"{}\">",
-        text(topic),
+        "    <testcase name=\"{}\" classname=\"{}\" time=\"{}\">",
+        xml(name),
+        xml(topic),
         seconds(&[record])
     );
-    let message = text(&one_line(&format!("{}: {}", record.verdict, record.reason)));
+    let message = xml(&one_line(&format!("{}: {}", record.verdict, record.reason)));
     if is_failure(record) {
         let _ = write!(
             out,
             "<failure type=\"{}\" message=\"{message}\">{}</failure>",
             record.strength,
-            text(&story(record))
+            xml(&story(record))
         );
     } else if is_error(record) {
         let _ = write!(
             out,
             "<error type=\"harness\" message=\"{message}\">{}</error>",
-            text(&story(record))
+            xml(&story(record))
         );
     } else if is_skip(record) {
         let _ = write!(out, "<skipped message=\"{message}\">{message}</skipped>");
@@ -98,7 +98,7 @@ fn test_case(out: &mut String, topic: &str, record: &Record) {
     let log = record.evidence.kernel_log.join("\n");
     for (element, more) in [("system-out", &record.evidence.output), ("system-err", &log)] {
         if !more.is_empty() {
-            let _ = write!(out, "<{element}>{}</{element}>", text(more));
+            let _ = write!(out, "<{element}>{}</{element}>", xml(more));
         }
     }
     out.push_str("</testcase>\n");
@@ -146,17 +146,4 @@ fn counts(records: &[&Record]) -> String {
 fn seconds(records: &[&Record]) -> String {
     let micros: u64 = records.iter().map(|record| record.micros).sum();
     format!("{}.{:03}", micros / 1_000_000, micros / 1000 % 1000)
-}
-
-/// Escaped, and without the control characters that XML 1.0 forbids even then.
-fn text(raw: &str) -> String {
-    let legal: String = raw
-        .chars()
-        .map(|c| match c {
-            '\t' | '\n' | '\r' => c,
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => '\u{fffd}',
-            c => c,
-        })
-        .collect();
-    escape(&legal).into_owned()
 }

@@ -3,33 +3,36 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{by_topic, one_line};
+use super::by_topic;
+use super::text::{code, command, prose};
 use crate::case::Strength;
 use crate::record::{Judged, Record, Run, Verdict};
 
-pub(super) fn render(run: &Run) -> String {
+/// The run, as written by a command with these arguments.
+pub(super) fn render(run: &Run, arguments: &[String]) -> String {
     let system = &run.system;
     let servers = if run.targets.is_empty() { "" } else { "servers on " };
-    let mut out = format!("# I/O conformance of {servers}{} {}\n\n", system.name, system.release);
+    let name = prose(&format!("{servers}{} {}", system.name, system.release));
+    let mut out = format!("# I/O conformance of {name}\n\n");
     let _ = writeln!(
         out,
-        "`{}` on {} with {} CPUs, judged by ioconform {} on {} as user {}.\n",
-        cell(&system.version),
-        system.machine,
+        "{} on {} with {} CPUs, judged by ioconform {} on {} as user {}.\n",
+        code(&system.version),
+        prose(&system.machine),
         system.cpus,
-        run.ioconform,
-        run.started,
+        prose(&run.ioconform),
+        prose(&run.started),
         system.user
     );
     summary(&mut out, run);
     for note in &run.notes {
-        let _ = writeln!(out, "> {}\n", one_line(note));
+        let _ = writeln!(out, "> {}\n", prose(note));
     }
     if !run.complete {
         out.push_str("> The run ended before every case was judged.\n\n");
     }
     for entry in &run.stale_baseline {
-        let _ = writeln!(out, "> The baseline entry `{entry}` matched nothing.\n");
+        let _ = writeln!(out, "> The baseline entry {} matched nothing.\n", code(entry));
     }
     if !run.targets.is_empty() {
         targets(&mut out, run);
@@ -49,17 +52,18 @@ pub(super) fn render(run: &Run) -> String {
         let unseen = run.records.iter().filter(|record| record.expected).filter(unseen);
         reasons(&mut out, unseen);
     }
-    let _ = writeln!(out, "---\n\nWritten by `ioconform {}`.", cell(&run.command.join(" ")));
+    let _ = writeln!(out, "---\n\nWritten by {}.", code(&command(arguments)));
     out
 }
 
 /// Every case, a table a topic.
 fn topics(out: &mut String, run: &Run) {
     for (topic, records) in by_topic(&run.records) {
-        let _ = writeln!(out, "## {topic}\n\n| case | claim | verdict |\n|---|---|---|");
+        let _ = writeln!(out, "## {}\n\n| case | claim | verdict |\n|---|---|---|", prose(&topic));
         for record in records {
             let name = record.id.rsplit_once('.').map_or(&*record.id, |(_, name)| name);
-            let _ = writeln!(out, "| `{name}` | {} | {} |", cell(&record.claim), verdict(record));
+            let (name, claim) = (code(name), prose(&record.claim));
+            let _ = writeln!(out, "| {name} | {claim} | {} |", verdict(record));
         }
         out.push('\n');
     }
@@ -73,13 +77,13 @@ fn targets(out: &mut String, run: &Run) {
     for target in &run.targets {
         let _ = writeln!(
             out,
-            "| {}{} | {} | {} | {} | `{}` |",
-            cell(&target.name),
+            "| {}{} | {} | {} | {} | {} |",
+            prose(&target.name),
             if target.reference { " (reference)" } else { "" },
-            cell(&target.version),
+            prose(&target.version),
             target.workers,
-            target.dialect,
-            cell(&target.command)
+            prose(&target.dialect),
+            code(&target.command)
         );
     }
     out.push('\n');
@@ -105,7 +109,7 @@ fn mark(record: &Record) -> &'static str {
 
 /// Cases down, servers across.
 fn matrix(out: &mut String, run: &Run) {
-    let names: Vec<_> = run.targets.iter().map(|target| cell(&target.name)).collect();
+    let names: Vec<_> = run.targets.iter().map(|target| prose(&target.name)).collect();
     let _ = writeln!(out, "## Cases\n\n{LEGEND}\n\n| case | | {} |", names.join(" | "));
     let _ = writeln!(out, "|---|---|{}", ":-:|".repeat(names.len()));
     let mut records = &run.records[..];
@@ -115,14 +119,8 @@ fn matrix(out: &mut String, run: &Run) {
         records = rest;
         let of = |target: &Judged| row.iter().find(|r| r.target.as_ref() == Some(&target.name));
         let marks: Vec<_> = run.targets.iter().map(|target| of(target).map_or("", mark)).collect();
-        let claim = cell(&first.claim);
-        let _ = writeln!(
-            out,
-            "| `{}`<br>{claim} | {} | {} |",
-            first.id,
-            first.strength,
-            marks.join(" | ")
-        );
+        let (id, claim) = (code(&first.id), prose(&first.claim));
+        let _ = writeln!(out, "| {id}<br>{claim} | {} | {} |", first.strength, marks.join(" | "));
     }
     out.push('\n');
 }
@@ -139,12 +137,12 @@ fn reasons<'a>(out: &mut String, records: impl Iterator<Item = &'a Record>) {
     }
     out.push_str("## Not judged\n\n");
     for ((target, verdict, reason), ids) in reasons {
-        let ids: Vec<_> = ids.iter().map(|id| format!("`{id}`")).collect();
+        let ids: Vec<_> = ids.into_iter().map(code).collect();
         let _ = writeln!(
             out,
             "- **{}** {verdict}: {} ({})",
-            one_line(target),
-            one_line(reason),
+            prose(target),
+            prose(reason),
             ids.join(", ")
         );
     }
@@ -171,26 +169,25 @@ fn section<'a>(out: &mut String, title: &str, records: impl Iterator<Item = &'a 
     for record in records {
         let _ = writeln!(
             out,
-            "- **`{}`** {}: {}",
-            record.name(),
+            "- **{}** {}: {}",
+            code(&record.name()),
             record.verdict,
-            one_line(&record.reason)
+            prose(&record.reason)
         );
-        let _ = writeln!(out, "  - claim ({}): {}", record.strength, one_line(&record.claim));
-        let _ = writeln!(out, "  - stated in: {}", record.sources.join("; "));
+        let _ = writeln!(out, "  - claim ({}): {}", record.strength, prose(&record.claim));
+        let _ = writeln!(out, "  - stated in: {}", prose(&record.sources.join("; ")));
         if let Some(check) = record.failed_check() {
             let _ = writeln!(
                 out,
-                "  - expected `{}`, observed `{}` at `{}:{}`",
-                one_line(&check.expected),
-                one_line(&check.observed),
-                check.file,
-                check.line
+                "  - expected {}, observed {} at {}",
+                code(&check.expected),
+                code(&check.observed),
+                code(&format!("{}:{}", check.file, check.line))
             );
         }
         for (label, text) in [("note", &record.note), ("mend", &record.mend)] {
             if !text.is_empty() {
-                let _ = writeln!(out, "  - {label}: {}", one_line(text));
+                let _ = writeln!(out, "  - {label}: {}", prose(text));
             }
         }
     }
@@ -200,22 +197,22 @@ fn section<'a>(out: &mut String, title: &str, records: impl Iterator<Item = &'a 
 fn verdict(record: &Record) -> String {
     let mut text = match record.verdict {
         Verdict::Conforms => "conforms".to_owned(),
-        other => format!("**{other}**: {}", cell(&record.reason)),
+        other => format!("**{other}**: {}", prose(&record.reason)),
     };
     if !record.expected {
         text.push_str(" (unexpected)");
     }
     if !record.note.is_empty() {
-        let _ = write!(text, " ({})", cell(&record.note));
+        let _ = write!(text, " ({})", prose(&record.note));
     }
     for measure in &record.evidence.measures {
-        let _ = write!(text, "<br>{}: {}", cell(&measure.name), number(measure.value));
+        let _ = write!(text, "<br>{}: {}", prose(&measure.name), number(measure.value));
     }
     for statistic in &record.evidence.statistics {
         let _ = write!(
             text,
             "<br>{}: p = {:.3} of {} samples (alpha {:e})",
-            cell(&statistic.name),
+            prose(&statistic.name),
             statistic.p,
             statistic.samples,
             statistic.alpha
@@ -228,9 +225,4 @@ fn verdict(record: &Record) -> String {
 fn number(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// A text that stays within its cell of a table.
-pub(super) fn cell(text: &str) -> String {
-    one_line(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
 }

@@ -8,6 +8,7 @@ mod junit;
 mod ktap;
 mod markdown;
 mod matrix;
+mod text;
 
 pub use diff::{Change, diff, diff_matrices};
 pub use file::{ReadError, read, write};
@@ -54,23 +55,34 @@ impl Format {
 
     /// The run in this format. What is made for several systems shows it as the only one.
     pub fn render(self, run: &Run) -> String {
-        match self {
-            Format::Json => file::json(run),
-            Format::Markdown => markdown::render(run),
-            Format::Ktap => ktap::render(run),
-            Format::Junit => junit::render(run),
-            Format::Html | Format::Svg | Format::Badge | Format::Kcidb => {
-                self.render_matrix(&join::of_run("this machine".to_owned(), run.clone()))
-            }
-        }
+        self.render_run_by(run, &run.command)
     }
 
     /// The matrix in this format.
     pub fn render_matrix(self, matrix: &Matrix) -> String {
+        self.render_matrix_by(matrix, &matrix.command)
+    }
+
+    /// The run; on a page, as written by a command with these arguments.
+    fn render_run_by(self, run: &Run, arguments: &[String]) -> String {
+        match self {
+            Format::Json => file::json(run),
+            Format::Markdown => markdown::render(run, arguments),
+            Format::Ktap => ktap::render(run),
+            Format::Junit => junit::render(run),
+            Format::Html | Format::Svg | Format::Badge | Format::Kcidb => {
+                let matrix = join::of_run("this machine".to_owned(), run.clone());
+                self.render_matrix_by(&matrix, arguments)
+            }
+        }
+    }
+
+    /// The matrix; on a page, as written by a command with these arguments.
+    fn render_matrix_by(self, matrix: &Matrix, arguments: &[String]) -> String {
         match self {
             Format::Json => file::json(matrix),
-            Format::Markdown => matrix::markdown::render(matrix),
-            Format::Html => matrix::html::render(matrix),
+            Format::Markdown => matrix::markdown::render(matrix, arguments),
+            Format::Html => matrix::html::render(matrix, arguments),
             Format::Svg => matrix::svg::render(matrix),
             Format::Badge => matrix::svg::badge(matrix),
             Format::Ktap => ktap::render_matrix(matrix),
@@ -128,10 +140,4 @@ fn by_topic(records: &[Record]) -> Vec<(String, Vec<&Record>)> {
         }
     }
     topics
-}
-
-/// A text on one line, with control characters gone.
-fn one_line(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }

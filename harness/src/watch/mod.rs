@@ -67,20 +67,27 @@ pub fn until(mut condition: impl FnMut() -> Result<bool>) -> Result {
     Ok(())
 }
 
-/// The time, at a moment at which the kernel has counted its ticks up to it. It counts the time-outs
-/// of sockets in ticks, and those that a virtual machine has missed, because its host had other things
-/// to do, it counts later: a time-out that starts before that seems to be over too early.
-pub fn at_a_tick() -> Result<Instant> {
-    let coarse = ClockId::CLOCK_MONOTONIC_COARSE;
-    let tick = Duration::from(coarse.res()?);
-    loop {
-        let (instant, now) = (Instant::now(), Duration::from(ClockId::CLOCK_MONOTONIC.now()?));
-        if now.saturating_sub(Duration::from(coarse.now()?)) <= tick {
-            return Ok(instant);
-        }
-        nix::sched::sched_yield()?;
+/// A time that is measured as the kernel measures the time-outs of sockets: in its own ticks. Those
+/// that a virtual machine has missed, because its host had other things to do, are counted later, all
+/// at once: by any other clock a time-out that was set meanwhile is over too early.
+#[derive(Debug, Clone, Copy)]
+pub struct Ticks(Duration);
+
+impl Ticks {
+    /// From now on.
+    pub fn begin() -> Result<Ticks> {
+        Ok(Ticks(Duration::from(COARSE.now()?)))
+    }
+
+    /// How much time may have passed, at most: a part of a tick counts as a whole one.
+    pub fn elapsed(self) -> Result<Duration> {
+        let now = Duration::from(COARSE.now()?);
+        Ok(now.saturating_sub(self.0) + Duration::from(COARSE.res()?))
     }
 }
+
+/// The clock that goes on by ticks (clock_gettime(2)).
+const COARSE: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
 
 /// How this system shows that a thread sleeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

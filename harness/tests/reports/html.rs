@@ -167,6 +167,8 @@ fn no_text_gets_out_of_its_place() {
     const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&<!--";
     let mut run = matrices::run(40);
     for record in &mut run.records {
+        record.id.push_str(HOSTILE);
+        record.target = Some(HOSTILE.to_owned());
         let texts = [&mut record.claim, &mut record.reason, &mut record.note, &mut record.mend];
         for text in texts {
             HOSTILE.clone_into(text);
@@ -189,10 +191,16 @@ fn no_text_gets_out_of_its_place() {
         }
     }
     matrix.notes = vec![HOSTILE.to_owned()];
+    matrix.command = vec![HOSTILE.to_owned()];
     let page = Format::Html.render_matrix(&matrix);
     assert!(!page.contains("<img") && !page.contains("<!--"));
     assert_eq!(page.matches("</script>").count(), 2);
-    assert_eq!(data(&page)["rows"][0]["seen"][0]["note"], HOSTILE);
+    let row = &data(&page)["rows"][0];
+    assert_eq!(row["seen"][0]["note"], HOSTILE);
+    for word in ["id", "server"] {
+        let word = row[word].as_str().unwrap();
+        assert!(word.ends_with("\"'\\''&<!--'"), "not as a shell wants it: {word}");
+    }
 }
 
 /// Servers stand as rows under their own names, with the command that tries each again.

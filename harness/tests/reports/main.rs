@@ -2,6 +2,8 @@
 
 mod browser;
 mod html;
+mod joins;
+mod markup;
 mod matrices;
 mod sample;
 mod strategies;
@@ -94,9 +96,10 @@ proptest! {
     }
 }
 
-/// The cases that a report shows: those of the run, and one if it is not whole.
+/// The cases that a report shows: those of the run, one if it is not whole, and one for each entry of
+/// the baseline that matched nothing.
 fn cases_of(run: &Run) -> usize {
-    run.records.len() + usize::from(!run.complete)
+    run.records.len() + usize::from(!run.complete) + run.stale_baseline.len()
 }
 
 /// The same of all systems, and one for each that broke.

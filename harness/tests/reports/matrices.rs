@@ -1,16 +1,16 @@
-//! Several systems side by side: how results are joined, what changed, and what every format says.
+//! Several systems side by side: what changed, and what every format says.
 
 use std::collections::BTreeSet;
 
 use harness::case::Strength;
 use harness::matrix::{Column, Matrix};
 use harness::record::{Check, Evidence, Measure, Record, Run, SCHEMA, System, Verdict};
-use harness::report::{Format, Results, diff_matrices, flips, join};
+use harness::report::{Format, diff_matrices, flips};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::strategies::{matrix, results};
+use crate::strategies::matrix;
 use crate::{follows, sample};
 
 /// A run of so many cases, in five areas.
@@ -75,39 +75,6 @@ pub(crate) fn run(cases: usize) -> Run {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Whoever joins parts of a matrix, on however many machines, gets the same.
-    #[test]
-    fn parts_may_be_joined_in_any_grouping(a in results(), b in results(), c in results()) {
-        let both = |a: &Results, b: &Results| join(vec![a.clone(), b.clone()]).unwrap();
-        let all = join(vec![a.clone(), b.clone(), c.clone()]);
-        prop_assert_eq!(join(vec![both(&a, &b), c.clone()]), all.clone());
-        prop_assert_eq!(join(vec![a.clone(), both(&b, &c)]), all);
-    }
-
-    #[test]
-    fn a_part_that_is_joined_again_changes_nothing(a in results(), b in results()) {
-        prop_assert_eq!(join(vec![a.clone(), a.clone()]), join(vec![a.clone()]));
-        prop_assert_eq!(join(vec![a.clone(), b.clone(), b.clone()]), join(vec![a, b]));
-    }
-
-    #[test]
-    fn joining_loses_no_record_and_no_flag(a in matrix(), b in matrix()) {
-        let Some(Results::Matrix(whole)) = join(vec![Results::Matrix(a.clone()), Results::Matrix(b.clone())]) else {
-            return Err(TestCaseError::fail("two matrices are a matrix"));
-        };
-        prop_assert_eq!(whole.interrupted, a.interrupted || b.interrupted);
-        for part in [&a, &b] {
-            for column in &part.columns {
-                let joined = whole.columns.iter().find(|other| other.name == column.name).unwrap();
-                for record in column.run.iter().flat_map(|run| &run.records) {
-                    prop_assert!(joined.record(&record.name()).is_some());
-                }
-                let unmended = joined.broken.is_some() || joined.run.is_none();
-                prop_assert!(!unmended || column.broken.is_some() || column.run.is_none());
-            }
-        }
-    }
 
     #[test]
     fn kcidb_accepts_every_matrix(matrix in matrix()) {
@@ -229,19 +196,6 @@ fn two_matrices_are_compared_system_by_system() {
     let worse = format!("{}@5.10", run(60).records[30].id);
     assert_eq!(told, [(&*worse, true), ("system@7.0", false)]);
     assert!(diff_matrices(&old, &old).is_empty());
-}
-
-#[test]
-fn columns_stand_in_the_order_of_versions() {
-    let run = run(5);
-    let mut whole = sample::matrix(&run);
-    whole.columns.reverse();
-    let Some(Results::Matrix(joined)) = join(vec![Results::Matrix(whole), Results::Run(run)])
-    else {
-        panic!("a matrix and a run are a matrix");
-    };
-    let names: Vec<_> = joined.columns.iter().map(|column| &*column.name).collect();
-    assert_eq!(names, [&sample::NAMES[..], &["6.18.44"]].concat());
 }
 
 #[test]

@@ -19,20 +19,44 @@ fn strength() -> impl Strategy<Value = Strength> {
     prop::sample::select(vec![Strength::Documented, Strength::Implementation, Strength::Folklore])
 }
 
+/// Texts that would be more than text, each in a format.
+pub(crate) const HOSTILE: [&str; 8] = [
+    "</script><b>it</b><!--",
+    "`<b>` ``<i>`` <i>`",
+    "**a** _b_ ~~c~~ $d$ [e](https://e) &lt;",
+    "a | b \\| c \\",
+    "a\n\n# b\n- c\n```\nd",
+    "1. a",
+    "a\nnot ok 1 b\n# Subtest: c",
+    "]]>\"'# SKIP \u{0}",
+];
+
 /// Any text, with the characters that break formats more often than by chance.
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof!["[ -~]{0,20}", ".{0,12}", "[<>&\"'|#\\\\\n\r\t\u{0}\u{b}\u{1b}`-]{0,10}"]
+    let odd = "[<>&\"'|#\\\\\n\r\t\u{0}\u{b}\u{1b}`*_~$\\[-]{0,10}";
+    let hostile = prop::sample::select(HOSTILE.to_vec()).prop_map(str::to_owned);
+    prop_oneof!["[ -~]{0,20}", ".{0,12}", odd, hostile]
 }
 
+/// The id of a case, or what a file says that is one: like no other.
+fn id() -> impl Strategy<Value = String> {
+    let hostile = (text(), "[a-z]{8}", text())
+        .prop_map(|(topic, name, more)| format!("{topic}.{name}{more}"));
+    prop_oneof![3 => "[a-z]{1,3}\\.[a-z]{1,3}\\.[a-z0-9_]{1,6}", 1 => hostile]
+}
+
+/// The names of servers, sorted.
+const SERVERS: [&str; 3] = ["a", "b`|</b>\nnot ok 1", "c"];
+
 fn check() -> impl Strategy<Value = Check> {
-    (any::<bool>(), text(), text(), text(), text(), any::<u32>()).prop_map(
-        |(holds, sentence, expression, expected, observed, line)| Check {
+    (any::<bool>(), text(), text(), text(), text(), text(), any::<u32>()).prop_map(
+        |(holds, sentence, expression, expected, observed, file, line)| Check {
             holds,
             sentence,
             expression,
             expected,
             observed,
-            file: "cases/src/kernel/a.rs".to_owned(),
+            file,
             line,
         },
     )
@@ -95,20 +119,20 @@ fn evidence() -> impl Strategy<Value = Evidence> {
 
 prop_compose! {
     fn record()(
-        id in "[a-z]{1,3}\\.[a-z]{1,3}\\.[a-z0-9_]{1,6}",
+        id in id(),
         verdict in verdict(),
         strength in strength(),
         expected in any::<bool>(),
-        texts in (text(), text(), text(), text()),
+        texts in (text(), text(), text(), text(), text()),
         evidence in evidence(),
         flaky in any::<bool>(),
         micros in 0_u64..10_000_000,
-        target in prop::option::of("[a-c]{1}"),
+        target in prop::option::of(prop::sample::select(SERVERS.to_vec())),
     ) -> Record {
         let verdicts = BTreeMap::from([(verdict, 1), (Verdict::Conforms, 2)]);
         Record {
             id,
-            target,
+            target: target.map(str::to_owned),
             claim: texts.0,
             sources: vec![texts.1],
             strength,
@@ -116,7 +140,7 @@ prop_compose! {
             expected,
             reason: texts.2,
             note: texts.3,
-            mend: String::new(),
+            mend: texts.4,
             verdicts: if flaky { verdicts } else { BTreeMap::new() },
             evidence,
             isolation: vec!["net".to_owned()],
@@ -128,9 +152,9 @@ prop_compose! {
 fn judged(name: &str) -> Judged {
     Judged {
         name: name.to_owned(),
-        version: "1 | 2".to_owned(),
-        command: "a {addr}".to_owned(),
-        dialect: "http".to_owned(),
+        version: "1 | <b>2".to_owned(),
+        command: "a `{addr}` | <b>".to_owned(),
+        dialect: "h*tt*p".to_owned(),
         workers: 2,
         reference: name == "c",
     }
@@ -141,6 +165,8 @@ prop_compose! {
         records in prop::collection::vec(record(), 0..6),
         complete in any::<bool>(),
         note in text(),
+        stale in prop::option::of(text()),
+        command in prop::collection::vec(text(), 0..3),
         servers in any::<bool>(),
     ) -> Run {
         let mut records = records;
@@ -158,18 +184,18 @@ prop_compose! {
             millis: 1234,
             complete,
             interrupted: !complete,
-            command: vec!["run".to_owned()],
+            command,
             system: System {
-                name: "Linux".to_owned(),
+                name: "*Linux*".to_owned(),
                 release: "6.1".to_owned(),
-                version: "#1 <SMP>".to_owned(),
-                machine: "x86_64".to_owned(),
+                version: "#1 `<SMP>` |".to_owned(),
+                machine: "<x86_64>".to_owned(),
                 cpus: 2,
                 user: 1000,
             },
-            targets: if servers { ["a", "b", "c"].map(judged).into() } else { Vec::new() },
+            targets: if servers { SERVERS.map(judged).into() } else { Vec::new() },
             notes: vec![note],
-            stale_baseline: Vec::new(),
+            stale_baseline: stale.into_iter().collect(),
             records,
         }
     }
@@ -178,12 +204,17 @@ prop_compose! {
 fn platform() -> impl Strategy<Value = Platform> {
     use PlatformKind::{Gvisor, Machine, Qemu, Uml};
     let kind = prop::sample::select(vec![Qemu, Uml, Gvisor, Machine]);
-    (kind, text(), prop::option::of(0_u64..9000)).prop_map(|(kind, origin, boot_millis)| Platform {
-        kind,
-        origin,
-        boot_millis,
-        ..Platform::default()
-    })
+    let image = prop::sample::select(vec!["", "", "aa", "bb"]);
+    (kind, text(), text(), image, prop::option::of(0_u64..9000)).prop_map(
+        |(kind, origin, emulator, image, boot_millis)| Platform {
+            kind,
+            origin,
+            emulator,
+            image_sha256: image.to_owned(),
+            boot_millis,
+            ..Platform::default()
+        },
+    )
 }
 
 fn broken() -> impl Strategy<Value = Broken> {
@@ -196,7 +227,8 @@ fn broken() -> impl Strategy<Value = Broken> {
 }
 
 fn column() -> impl Strategy<Value = Column> {
-    let name = prop::sample::select(vec!["5.10", "6.12", "6.12-rt", "6.2", "uml", "| <b>"]);
+    let odd = "x\nnot ok 1 - `*#*` |";
+    let name = prop::sample::select(vec!["5.10", "6.12", "6.12-rt", "6.2", "uml", "| <b>", odd]);
     (name, platform(), prop::option::of(broken()), prop::option::of(run())).prop_map(
         |(name, platform, broken, run)| Column { name: name.to_owned(), platform, broken, run },
     )
@@ -208,6 +240,7 @@ prop_compose! {
         millis in 0_u64..1000,
         note in prop::option::of(text()),
         interrupted in any::<bool>(),
+        command in prop::collection::vec(text(), 0..3),
     ) -> Matrix {
         let mut columns = columns;
         columns.sort_by_key(|column| column.name.clone());
@@ -215,7 +248,7 @@ prop_compose! {
         Matrix {
             millis,
             interrupted,
-            command: vec!["matrix".to_owned()],
+            command,
             notes: note.into_iter().collect(),
             columns,
             ..Matrix::new("0.1.0", "2026-01-01T00:00:00Z".to_owned())

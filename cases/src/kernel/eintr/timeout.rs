@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use harness::prelude::*;
-use harness::watch::at_a_tick;
+use harness::watch::Ticks;
 use nix::sys::socket::{MsgFlags, SockaddrIn, accept, connect, recv, send, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
@@ -28,8 +28,8 @@ fn ends_in(
     call: impl FnOnce() -> nix::Result<()> + Send + 'static,
 ) -> Result {
     let job = t.spawn(name, move || {
-        let start = at_a_tick()?;
-        Ok((call(), start.elapsed()))
+        let start = Ticks::begin()?;
+        Ok((call(), start.elapsed()?))
     })?;
     let ended = job.join_soon(t)?;
     check!(t, ended.map(|(outcome, _)| outcome) == Some(Err(error)), "{name}: how it ends");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use harness::prelude::*;
 use harness::tcp::{fill_both, small_pair, stalled_pair};
-use harness::watch::at_a_tick;
+use harness::watch::Ticks;
 use nix::libc;
 
 /// While nobody reads, the sender's kernel counts the time for which the receiver's window held it
@@ -115,7 +115,7 @@ fn the_receive_buffer_keeps_its_size(t: &mut Trial) -> Result {
 fn user_timeout_ends_it(t: &mut Trial) -> Result {
     // Longer than it is until the first probes, at which a kernel could give up.
     let limit = Duration::from_secs(1);
-    let start = at_a_tick()?;
+    let start = Ticks::begin()?;
     let (sender, _receiver, _) = stalled_pair(t)?;
     let milliseconds = i32::try_from(limit.as_millis())?;
     net::set_option(&sender, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, milliseconds)?;
@@ -123,7 +123,7 @@ fn user_timeout_ends_it(t: &mut Trial) -> Result {
     let told = POLLIN | POLLERR | POLLHUP;
     let ended = t.eventually(|| Ok(poll_now(&sender, POLLIN)? == told))?;
     check!(t, ended, "the sender is told by POLLIN, POLLERR and POLLHUP");
-    check!(t, start.elapsed() >= limit, "not before its time is over");
+    check!(t, start.elapsed()? >= limit, "not before its time is over");
     check!(t, net::take_error(&sender)? == Some(Errno::ETIMEDOUT), "and the reason is ETIMEDOUT");
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use harness::prelude::*;
 use harness::tcp::stalled_pair;
-use harness::watch::at_a_tick;
+use harness::watch::Ticks;
 use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
@@ -25,10 +25,10 @@ fn recv_gives_up(t: &mut Trial) -> Result {
     let udp = UdpSocket::bind("127.0.0.1:0")?;
     for (kind, socket) in [("TCP", tcp.as_fd()), ("AF_UNIX", unix.as_fd()), ("UDP", udp.as_fd())] {
         setsockopt(&socket, sockopt::ReceiveTimeout, &TIME)?;
-        let start = at_a_tick()?;
+        let start = Ticks::begin()?;
         let received = recv(socket.as_raw_fd(), &mut [0; 8], MsgFlags::empty());
         check!(t, received == Err(Errno::EAGAIN), "{kind}: nobody sends anything");
-        check!(t, start.elapsed() >= LIMIT, "{kind}: and recv has waited for its time");
+        check!(t, start.elapsed()? >= LIMIT, "{kind}: and recv has waited for its time");
     }
     Ok(())
 }
@@ -40,10 +40,10 @@ fn recv_returns_a_part(t: &mut Trial) -> Result {
     setsockopt(&receiver, sockopt::ReceiveTimeout, &TIME)?;
     sender.write_all(b"abc")?;
     net::delivered(&receiver, 3)?;
-    let start = at_a_tick()?;
+    let start = Ticks::begin()?;
     let received = recv(receiver.as_raw_fd(), &mut [0; 8], MsgFlags::MSG_WAITALL);
     check!(t, received == Ok(3), "three of eight bytes");
-    check!(t, start.elapsed() >= LIMIT, "after its time");
+    check!(t, start.elapsed()? >= LIMIT, "after its time");
     Ok(())
 }
 
@@ -64,9 +64,9 @@ fn send_returns_a_part_then_gives_up(t: &mut Trial) -> Result {
     setsockopt(&sender, sockopt::SendTimeout, &TIME)?;
     // The kernel may yet make room for a little of it.
     let (refused, waited) = loop {
-        let start = at_a_tick()?;
+        let start = Ticks::begin()?;
         if let Err(error) = send(sender.as_raw_fd(), &all, MsgFlags::empty()) {
-            break (error, start.elapsed());
+            break (error, start.elapsed()?);
         }
     };
     check!(t, refused == Errno::EAGAIN, "TCP: both buffers are full");

@@ -5,7 +5,8 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::{file, one_line, with_the_run_itself};
+use super::super::text::one_line;
+use super::super::{file, with_the_run_itself};
 use crate::case::Strength;
 use crate::matrix::{Column, Fault, Matrix, PlatformKind};
 use crate::record::{Record, Verdict};
@@ -147,14 +148,13 @@ fn status(column: &Column, record: &Record) -> &'static str {
 
 /// The place of a case in the tree of all tests.
 fn path(record: &Record) -> String {
-    let target = record
-        .target
-        .iter()
-        .map(|name| name.replace(|c: char| !is_plain(c.to_ascii_lowercase()) && c != '-', "_"));
-    let parts = std::iter::once(ORIGIN.to_owned()).chain(target);
+    let node =
+        |name: &str| name.replace(|c: char| !is_plain(c.to_ascii_lowercase()) && c != '-', "_");
     // The run's own records stand below the same name already.
     let id = record.id.strip_prefix("ioconform.").unwrap_or(&record.id);
-    parts.chain([id.to_owned()]).collect::<Vec<_>>().join(".")
+    let target = record.target.as_deref().map(node);
+    let parts = [ORIGIN.to_owned()].into_iter().chain(target).chain(id.split('.').map(node));
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
 fn is_plain(c: char) -> bool {

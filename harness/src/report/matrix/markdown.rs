@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::markdown::cell;
-use super::super::one_line;
+use super::super::text::{code, command, one_line, prose};
 use super::changes::{self, Flip};
 use super::{Row, Table, alike, claims, counted, glyph, is_judged, meaning, sentence};
 use crate::matrix::{Column, Matrix};
@@ -14,15 +13,16 @@ use crate::record::{Record, Verdict};
 /// The lines of a console, or of a kernel's log, that a page shows at most.
 const TAIL: usize = 25;
 
-pub(in super::super) fn render(matrix: &Matrix) -> String {
+/// The matrix, as written by a command with these arguments.
+pub(in super::super) fn render(matrix: &Matrix, arguments: &[String]) -> String {
     let table = Table::of(matrix);
-    let mut out = format!("# I/O conformance of {}\n\n", title(&table));
+    let mut out = format!("# I/O conformance of {}\n\n", prose(&title(&table)));
     let _ = writeln!(
         out,
         "{} Judged by ioconform {} on {}.\n",
         sentence(&table),
-        cell(&matrix.ioconform),
-        matrix.started
+        prose(&matrix.ioconform),
+        prose(&matrix.started)
     );
     notes(&mut out, matrix, &table);
     flips(&mut out, &changes::of(&table));
@@ -33,7 +33,7 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
     broken(&mut out, &table);
     kernel_logs(&mut out, &table);
     platforms(&mut out, &table);
-    let _ = writeln!(out, "---\n\nWritten by `ioconform {}`.", code(&matrix.command.join(" ")));
+    let _ = writeln!(out, "---\n\nWritten by {}.", code(&command(arguments)));
     out
 }
 
@@ -79,10 +79,10 @@ fn notes(out: &mut String, matrix: &Matrix, table: &Table) {
         out.push_str("> The matrix was interrupted: what is here is not all.\n\n");
     }
     for note in &matrix.notes {
-        let _ = writeln!(out, "> {}\n", one_line(note));
+        let _ = writeln!(out, "> {}\n", prose(note));
     }
     for (note, places) in notes {
-        let _ = writeln!(out, "> {}: {}\n", cell(&table.ranges(&places)), one_line(&note));
+        let _ = writeln!(out, "> {}: {}\n", prose(&table.ranges(&places)), prose(&note));
     }
 }
 
@@ -97,12 +97,12 @@ fn flips(out: &mut String, flips: &[Flip]) {
         let unexpected = if flip.expected { "" } else { " (**unexpected**)" };
         let _ = writeln!(
             out,
-            "| `{}`<br>{} | {} | {}{unexpected} | {} |",
-            flip.id,
-            cell(&flip.claim),
-            cell(flip.at()),
-            cell(&flip.story()),
-            cell(&flip.why)
+            "| {}<br>{} | {} | {}{unexpected} | {} |",
+            code(&flip.id),
+            prose(&flip.claim),
+            prose(flip.at()),
+            prose(&flip.story()),
+            prose(&flip.why)
         );
     }
     out.push('\n');
@@ -116,15 +116,15 @@ fn elsewhere(out: &mut String, table: &Table) {
     out.push_str("## Where other systems differ from Linux\n\n");
     for other in others {
         let (systems, kernels) = other.names(table);
-        let _ = writeln!(out, "- **{}**, beside {}:", one_line(&systems), one_line(&kernels));
+        let _ = writeln!(out, "- **{}**, beside {}:", prose(&systems), prose(&kernels));
         for row in &other.rows {
             let Some((record, plain)) = other.seen(row) else { continue };
             let reason = match &*record.reason {
                 "" => String::new(),
-                reason => format!(": {}", short(reason)),
+                reason => format!(": {}", prose(&short(reason))),
             };
-            let (name, verdict, beside) = (&row.name, record.verdict, plain.verdict);
-            let _ = writeln!(out, "  - `{name}` {verdict}, not {beside}{reason}");
+            let (name, verdict, beside) = (code(&row.name), record.verdict, plain.verdict);
+            let _ = writeln!(out, "  - {name} {verdict}, not {beside}{reason}");
         }
     }
     out.push('\n');
@@ -156,7 +156,7 @@ fn areas(out: &mut String, table: &Table) {
         .map(|group| {
             let broken = table.columns[group[0]].broken.as_ref();
             let fault = broken.map_or(String::new(), |broken| format!("<br>{}", broken.how.word()));
-            format!("{}{fault}", cell(&table.ranges(group)))
+            format!("{}{fault}", prose(&table.ranges(group)))
         })
         .collect();
     out.push_str("## Every case\n\n");
@@ -172,16 +172,17 @@ fn areas(out: &mut String, table: &Table) {
         signs.join(", ")
     );
     for (area, rows) in table.areas() {
+        let area = prose(area);
         let _ = writeln!(out, "### {area}\n\n| case | {} | claim |", heads.join(" | "));
         let _ = writeln!(out, "|---|{}---|", ":-:|".repeat(groups.len()));
         for row in rows {
             let signs: Vec<_> = groups.iter().map(|group| sign(row.cells[group[0]])).collect();
             let _ = writeln!(
                 out,
-                "| `{}` | {} | {} |",
-                row.rest(),
+                "| {} | {} | {} |",
+                code(row.rest()),
                 signs.join(" | "),
-                cell(&row.record.claim)
+                prose(&row.record.claim)
             );
         }
         out.push('\n');
@@ -203,26 +204,26 @@ fn told(out: &mut String, table: &Table) {
          | claim | verdict | what is true | cases | confirmed on |\n|---|---|---|---|---|\n",
     );
     for seen in claims::seen(table) {
-        let cases: Vec<_> = seen.rows.iter().map(|name| format!("`{name}`")).collect();
+        let cases: Vec<_> = seen.rows.iter().map(|name| code(name)).collect();
         let mut on = match (seen.confirmed.len(), seen.contradicted.len()) {
             (0, 0) => "not yet decided".to_owned(),
             (count, _) if count == table.columns.len() && count > 2 => format!("all {count}"),
-            _ => table.ranges(&seen.confirmed),
+            _ => prose(&table.ranges(&seen.confirmed)),
         };
         if !seen.contradicted.is_empty() {
             let comma = if on.is_empty() { "" } else { "; " };
-            let _ = write!(on, "{comma}**not on {}**", table.ranges(&seen.contradicted));
+            let systems = prose(&table.ranges(&seen.contradicted));
+            let _ = write!(on, "{comma}**not on {systems}**");
         }
         let claim = seen.claim;
         let _ = writeln!(
             out,
-            "| {} {} | {} | {} | {} | {} |",
+            "| {} {} | {} | {} | {} | {on} |",
             claim.id,
-            cell(&claim.text),
+            prose(&claim.text),
             claim.verdict.word(),
-            cell(&claim.truth),
+            prose(&claim.truth),
             cases.join("<br>"),
-            cell(&on)
         );
     }
     out.push('\n');
@@ -249,12 +250,12 @@ fn deviations(out: &mut String, table: &Table) {
             let record = row.record;
             let _ = writeln!(
                 out,
-                "- **`{}`** ({}): {}",
-                row.name,
+                "- **{}** ({}): {}",
+                code(&row.name),
                 record.strength,
-                one_line(&record.claim)
+                prose(&record.claim)
             );
-            let _ = writeln!(out, "  - stated in: {}", one_line(&record.sources.join("; ")));
+            let _ = writeln!(out, "  - stated in: {}", prose(&record.sources.join("; ")));
             for (record, places) in outcomes {
                 outcome(out, table, record, places);
             }
@@ -296,23 +297,22 @@ fn outcome(out: &mut String, table: &Table, record: &Record, places: &[usize]) {
     let _ = writeln!(
         out,
         "  - {}: {}: {}",
-        one_line(&table.ranges(places)),
+        prose(&table.ranges(places)),
         record.verdict,
-        short(&record.reason)
+        prose(&short(&record.reason))
     );
     if let Some(check) = record.failed_check() {
         let _ = writeln!(
             out,
-            "    - expected `{}`, observed `{}` at `{}:{}`",
+            "    - expected {}, observed {} at {}",
             code(&short(&check.expected)),
             code(&short(&check.observed)),
-            code(&check.file),
-            check.line
+            code(&format!("{}:{}", check.file, check.line))
         );
     }
     for (label, text) in [("note", &record.note), ("mend", &record.mend)] {
         if !text.is_empty() {
-            let _ = writeln!(out, "    - {label}: {}", one_line(text));
+            let _ = writeln!(out, "    - {label}: {}", prose(text));
         }
     }
 }
@@ -342,12 +342,12 @@ fn not_judged(out: &mut String, table: &Table) {
     for ((verdict, reason), (cases, mut places)) in reasons {
         places.sort_unstable();
         places.dedup();
-        let cases: Vec<_> = cases.iter().map(|name| format!("`{name}`")).collect();
+        let cases: Vec<_> = cases.into_iter().map(code).collect();
         let _ = writeln!(
             out,
             "- {verdict} on {}: {} ({})",
-            one_line(&table.ranges(&places)),
-            one_line(reason),
+            prose(&table.ranges(&places)),
+            prose(reason),
             cases.join(", ")
         );
     }
@@ -362,8 +362,8 @@ fn broken(out: &mut String, table: &Table) {
     out.push_str("## Systems that did not get to the end\n\n");
     for column in table.columns.iter().filter(broken) {
         if let Some(broken) = &column.broken {
-            let (name, how) = (one_line(&column.name), broken.how.word());
-            let _ = writeln!(out, "- **{name}**: {how}: {}\n", one_line(&broken.reason));
+            let (name, how) = (prose(&column.name), broken.how.word());
+            let _ = writeln!(out, "- **{name}**: {how}: {}\n", prose(&broken.reason));
             lines(out, &broken.console);
         }
     }
@@ -374,7 +374,8 @@ fn kernel_logs(out: &mut String, table: &Table) {
     for (column, record) in table.records() {
         if !record.evidence.kernel_log.is_empty() {
             out.push_str(title.take().unwrap_or(""));
-            let _ = writeln!(out, "- `{}` on {}:\n", record.name(), one_line(&column.name));
+            let (case, system) = (code(&record.name()), prose(&column.name));
+            let _ = writeln!(out, "- {case} on {system}:\n");
             lines(out, &record.evidence.kernel_log);
         }
     }
@@ -407,12 +408,12 @@ fn platforms(out: &mut String, table: &Table) {
         let _ = writeln!(
             out,
             "| {}{} | {} | {} | {} | {boot} | {} | {count} | {} |",
-            cell(&column.name),
+            prose(&column.name),
             fault.unwrap_or_default(),
-            cell(column.release()),
-            cell(&platform.origin),
-            cell(&platform.emulator),
-            cell(&platform.clocksource),
+            prose(column.release()),
+            prose(&platform.origin),
+            prose(&platform.emulator),
+            prose(&platform.clocksource),
             run.map_or(0, |run| run.unexpected().count()),
         );
     }
@@ -427,9 +428,4 @@ fn short(text: &str) -> String {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
-}
-
-/// For between backticks.
-fn code(text: &str) -> String {
-    one_line(text).replace('`', "'")
 }

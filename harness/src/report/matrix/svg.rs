@@ -3,8 +3,7 @@
 
 use std::fmt::Write as _;
 
-use quick_xml::escape::escape;
-
+use super::super::text::{one_line, xml};
 use super::{Table, counted, sentence};
 use crate::matrix::{Column, Matrix};
 use crate::record::{Record, Verdict};
@@ -28,7 +27,7 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
     let mut body = String::new();
     for (at, column) in table.columns.iter().enumerate() {
         let middle = MARGIN + AREA + at * width + width / 2;
-        let name = escape(&*column.name);
+        let name = label(&column.name);
         let _ = if tall {
             let (x, y) = (middle + 4, first - 6);
             writeln!(
@@ -45,7 +44,7 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
     }
     for (line, (area, rows)) in areas.iter().enumerate() {
         let y = first + line * ROW;
-        let _ = writeln!(body, "<text x=\"{MARGIN}\" y=\"{}\">{}</text>", y + 16, escape(*area));
+        let _ = writeln!(body, "<text x=\"{MARGIN}\" y=\"{}\">{}</text>", y + 16, label(area));
         for (at, column) in table.columns.iter().enumerate() {
             let records: Vec<_> = rows.iter().filter_map(|row| row.cells[at]).collect();
             let tile = Tile::of(column, &records);
@@ -54,7 +53,7 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
                 body,
                 "<g><title>{area} on {}: {}</title><rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" \
                  fill=\"{}\"/><text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" fill=\"{}\">{}</text></g>",
-                escape(&*column.name),
+                label(&column.name),
                 tile.words,
                 width - 2,
                 ROW - 2,
@@ -62,7 +61,7 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
                 y + 15,
                 tile.ink,
                 tile.text,
-                area = escape(*area),
+                area = label(area),
             );
         }
     }
@@ -78,10 +77,15 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
          <text x=\"{MARGIN}\" y=\"28\" font-size=\"17\" font-weight=\"bold\">I/O conformance of {title}</text>\n\
          <text x=\"{MARGIN}\" y=\"49\" fill=\"#55626f\">{}</text>\n{body}\
          <text x=\"{MARGIN}\" y=\"{}\" fill=\"#55626f\" xml:space=\"preserve\">{legend}</text>\n</svg>\n",
-        escape(sentence(&table)),
+        label(&sentence(&table)),
         bottom + 24,
-        title = escape(super::markdown::title(&table)),
+        title = label(&super::markdown::title(&table)),
     )
+}
+
+/// A text as it is drawn: on one line.
+fn label(text: &str) -> String {
+    xml(&one_line(text))
 }
 
 /// An area on a system, as it is drawn.

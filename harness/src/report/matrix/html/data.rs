@@ -10,6 +10,8 @@ use flate2::write::ZlibEncoder;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::super::super::join::numbered;
+use super::super::super::text::quoted;
 use super::super::{Row, Table};
 use super::Room;
 use super::lanes::{self, Timeline};
@@ -47,7 +49,8 @@ impl ColumnData<'_> {
 
 #[derive(Serialize)]
 struct RowData<'a> {
-    id: &'a str,
+    /// The id, as an argument of a command.
+    id: String,
     /// The arguments behind the id that mean a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<String>,
@@ -122,7 +125,7 @@ pub(super) fn packed(table: &Table, room: &Room) -> String {
 
 fn row_data<'a>(table: &'a Table, row: &'a Row, room: &Room) -> RowData<'a> {
     let mut data = RowData {
-        id: &row.record.id,
+        id: quoted(&row.record.id),
         server: None,
         source: format!("{}: {}", row.record.strength, row.record.sources.join("; ")),
         file: row.record.evidence.checks.first().map_or("", |check| &check.file),
@@ -249,18 +252,18 @@ fn again(column: &Column) -> String {
     match column.platform.kind {
         PlatformKind::Machine if servers => "ioconform server".to_owned(),
         PlatformKind::Machine => "ioconform run".to_owned(),
-        _ => format!("ioconform matrix --kernel {}", column.name),
+        _ => format!("ioconform matrix --kernel {}", quoted(numbered(&column.name).0)),
     }
 }
 
 /// The arguments that mean a server of a run.
 fn server(run: &Run, name: &str) -> String {
     match run.targets.iter().find(|target| target.name == name) {
-        Some(target) if target.reference => format!("--model {name}"),
+        Some(target) if target.reference => format!("--model {}", quoted(name)),
         Some(target) if !run.command.iter().any(|word| word == name) => {
-            format!("--dialect {} -- {}", target.dialect, target.command)
+            format!("--dialect {} -- {}", quoted(&target.dialect), target.command)
         }
-        _ => format!("--preset {name}"),
+        _ => format!("--preset {}", quoted(name)),
     }
 }
 

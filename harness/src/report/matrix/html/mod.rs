@@ -6,6 +6,7 @@ mod lanes;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::super::text::command;
 use super::changes::{self, Elsewhere, Flip};
 use super::markdown::{outcomes, title};
 use super::{Row, Table, alike, claims, counted, glyph, is_judged, meaning, sentence};
@@ -45,11 +46,12 @@ const TAIL: usize = 40;
 /// How long a column's name may be to fit into the width of a cell.
 const SHORT: usize = 7;
 
-pub(in super::super) fn render(matrix: &Matrix) -> String {
+/// The matrix, as written by a command with these arguments.
+pub(in super::super) fn render(matrix: &Matrix, arguments: &[String]) -> String {
     let table = Table::of(matrix);
     let mut text = String::new();
     for room in &ROOMS {
-        text = lean(&page(matrix, &table, room));
+        text = lean(&page(matrix, &table, room, arguments));
         if text.len() <= MOST {
             break;
         }
@@ -57,7 +59,7 @@ pub(in super::super) fn render(matrix: &Matrix) -> String {
     text
 }
 
-fn page(matrix: &Matrix, table: &Table, room: &Room) -> String {
+fn page(matrix: &Matrix, table: &Table, room: &Room, arguments: &[String]) -> String {
     let title = format!("I/O conformance of {}", title(table));
     let flips = changes::of(table);
     let differing = changes::elsewhere(table);
@@ -100,7 +102,7 @@ fn page(matrix: &Matrix, table: &Table, room: &Room) -> String {
                 }
                 footer.text {
                     h2 { "How this page was made" }
-                    pre { "ioconform " (matrix.command.join(" ")) }
+                    pre { (command(arguments)) }
                     @if room.is_small() { p.soft { (data::LEFT_OUT) } }
                 }
                 aside #drawer role="dialog" tabindex="-1" hidden {}
