@@ -7,10 +7,6 @@ pub const UNPROVEN: &[(&str, &str)] = &[
         "the thread is the C library's, which has no other way to read in the background",
     ),
     (
-        "herd.readers.of_a_stream",
-        "each of its threads sleeps within one call, and whom a wakeup reaches there is not to be rewritten",
-    ),
-    (
         "udp.drops.send_waits_for_the_receiver",
         "what it finds out is whether a send sleeps, and none can be made to",
     ),
@@ -53,17 +49,5 @@ mod tests {
             let reasons: &Reasons = &[*known];
             assert!(cases.iter().any(|case| reason_for(reasons, case).is_some()), "{}", known.0);
         }
-    }
-
-    /// `ioconform mutants -o docs/power.md` writes it.
-    #[test]
-    fn the_page_has_every_mutant_and_leaves_nothing_unexplained() {
-        let page = include_str!("../../docs/power.md");
-        let kernels = harness::mutant::all().map(|mutant| mutant.id);
-        let servers = servers::mutants::all().map(|mutant| mutant.id);
-        for id in kernels.chain(servers) {
-            assert!(page.contains(&format!("\n| {id} | ")), "{id}");
-        }
-        assert!(!page.contains("**no reason is known**"));
     }
 }

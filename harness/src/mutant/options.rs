@@ -286,6 +286,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         |call| tells_instead(call, "/sys/net/ipv4/tcp_tw_reuse", b'9'),
     ),
     after(
+        "tcp.counters_stand_still",
+        "What TCP counts is told as if nothing ever happened.",
+        "proc_pid_net(5), /proc/net/netstat",
+        &[SYS_read],
+        |call| tells_instead(call, "/net/netstat", b'7'),
+    ),
+    after(
         "tcp.negative_delay_is_the_other_way",
         "A negative TCP_TX_DELAY is refused where it should be taken, and taken where it should not.",
         "kernel source, do_tcp_setsockopt",
@@ -330,8 +337,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
 
 /// Makes each digit that was read from a file another.
 fn tells_instead(call: &mut Act, file: &str, digit: u8) {
-    if call.result() > 1 && call.path(call.int(0)).ends_with(file) {
-        let digits = usize::try_from(call.result() - 1).unwrap_or(0);
-        call.put(call.argument(1), &vec![digit; digits]);
+    if call.result() > 0 && call.path(call.int(0)).ends_with(file) {
+        let length = usize::try_from(call.result()).unwrap_or(0);
+        let mut text = call.bytes(call.argument(1), length).unwrap_or_default();
+        text.iter_mut().filter(|byte| byte.is_ascii_digit()).for_each(|byte| *byte = digit);
+        call.put(call.argument(1), &text);
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{Fault, Mutant, mutant};
 
+/// Why a reload may be noticed that cuts off who waits.
+const AT_THAT_MOMENT: &str = "a client may come to the old listener just then";
 /// Why several cases catch one mutant.
 const TOGETHER: &str = "several clients ask at once, and their replies ring together";
 
@@ -122,7 +124,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ("reloading", Fault::ShutsOldListeners),
         &["server.reload.queued_survive"],
     )
-    .also(&[("server.reload.no_black_hole", "a client may come to the old listener just then")]),
+    .also(&[
+        ("server.reload.no_black_hole", AT_THAT_MOMENT),
+        ("server.reload.no_fd_leak", AT_THAT_MOMENT),
+    ]),
     mutant(
         "reload.leaks_a_descriptor",
         "Each reload leaves a pipe behind.",
