@@ -9,9 +9,8 @@ use harness::prelude::*;
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use nix::sys::time::{TimeSpec, TimeValLike as _};
+use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use nix::time::clock_getres;
 use nix::unistd::write;
 
 use super::counter;
@@ -122,12 +121,6 @@ fn every_arrival_is_an_edge(t: &mut Trial) -> Result {
     Ok(())
 }
 
-/// The shortest period of a timer, in nanoseconds: without timers of high resolution it is a tick.
-fn shortest_period() -> Result<i64> {
-    let resolution = clock_getres(nix::time::ClockId::CLOCK_MONOTONIC)?;
-    Ok(resolution.num_nanoseconds())
-}
-
 /// A periodic timerfd that is not read gives one edge and no more, however often it expires; the
 /// next one comes after a read.
 #[case(man = ["timerfd_create(2)"], kernel = ["timerfd_read_iter", "timerfd_tmrproc"], strength = Implementation)]
@@ -137,11 +130,14 @@ fn unread_timer_is_silent(t: &mut Trial) -> Result {
         timer.set(expiration, TimerSetTimeFlags::empty())?;
         Ok(timer)
     };
-    let milliseconds = |count| TimeSpec::from(Duration::from_millis(count));
-    let periodic = timer(Expiration::Interval(milliseconds(1)))?;
+    // The kernel makes no period shorter than the resolution of the clock.
+    let resolution = nix::time::ClockId::CLOCK_MONOTONIC.res()?;
+    let (period, time) =
+        (Duration::from_millis(1).max(resolution.into()), Duration::from_millis(20));
+    let periodic = timer(Expiration::Interval(TimeSpec::from(period)))?;
     let epoll = Epoll::watching(&periodic, EPOLLIN | EPOLLET)?;
     check!(t, is_reported(t, &epoll)?, "the first period is over");
-    let control = timer(Expiration::OneShot(milliseconds(20)))?;
+    let control = timer(Expiration::OneShot(TimeSpec::from(time)))?;
     epoll.add(&control, EPOLLIN | EPOLLET)?;
     let (mut reported, number) = (Vec::new(), control.as_fd().as_raw_fd());
     t.eventually(|| {
@@ -151,8 +147,8 @@ fn unread_timer_is_silent(t: &mut Trial) -> Result {
     check!(t, reported == [number], "20 ms later, another timer is reported, and it alone");
     let mut periods = [0; 8];
     nix::unistd::read(&periodic, &mut periods)?;
-    let periods = i64::from_ne_bytes(periods);
-    let least = 20_000_000 / shortest_period()?.max(1_000_000);
+    let periods = u128::from(u64::from_ne_bytes(periods));
+    let least = time.as_nanos() / period.as_nanos();
     check!(t, periods >= least, "the first one has had {periods} periods, and at least {least}");
     check!(t, is_reported(t, &epoll)?, "it is read, and the next period is reported");
     Ok(())

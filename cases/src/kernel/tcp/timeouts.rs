@@ -12,10 +12,10 @@ use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
 /// The time-out of these cases.
-const LIMIT: Duration = Duration::from_millis(20);
+const LIMIT: Duration = Duration::from_millis(40);
 
 /// The same, as `setsockopt` takes it.
-const TIME: TimeVal = TimeVal::new(0, 20_000);
+const TIME: TimeVal = TimeVal::new(0, 40_000);
 
 /// With `SO_RCVTIMEO` a recv that finds no data fails with EAGAIN, and not before its time.
 #[case(man = ["socket(7), SO_RCVTIMEO and SO_SNDTIMEO"], posix = ["setsockopt()"], strength = Documented)]
