@@ -219,11 +219,10 @@ impl Work<'_, '_> {
 
     fn column(self, broken: Option<Broken>) -> Column {
         let mut run = self.gathered.run(broken.is_none());
-        if let (Some(run), Some(first)) = (&mut run, self.stray.first()) {
-            run.notes.push(format!("while no case ran, the kernel said: {first}"));
-        }
         if let Some(run) = &mut run {
-            let started_again = |reason: &String| format!("it was started again, for {reason}");
+            let said = |first| format!("while no case ran, the kernel said: {first}");
+            let started_again = |reason| format!("it was started again, for {reason}");
+            run.notes.extend(self.stray.first().map(said));
             run.notes.extend(self.restarts.iter().map(started_again));
         }
         Column { name: self.task.name.clone(), platform: self.platform, broken, run }

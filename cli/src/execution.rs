@@ -22,7 +22,7 @@ use harness::target::Target;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::arguments::Execution;
-use crate::outputs::Output;
+use crate::outputs::{Output, write_all};
 use crate::progress::Display;
 use crate::screen::Screen;
 use crate::summary::summarize;
@@ -119,7 +119,7 @@ pub(crate) fn perform(
         millis: 0,
         complete: false,
         interrupted: false,
-        command: std::env::args().skip(1).collect(),
+        command: command(),
         stale_baseline: Vec::new(),
         system: judge.system.clone(),
         targets: assignment.targets.iter().map(Judged::from).collect(),
@@ -203,8 +203,12 @@ fn events(arguments: &Execution) -> anyhow::Result<Option<Writer<File, File>>> {
 
 /// Known deviations of cases of the catalogue.
 pub(crate) fn baseline(path: &Path) -> Result<Baseline, Failure> {
-    let ids: Vec<_> = cases::catalogue().iter().map(|case| case.id).collect();
-    Baseline::read(path, &ids).map_err(Failure::usage)
+    Baseline::read(path, &ids()).map_err(Failure::usage)
+}
+
+/// The ids of the catalogue.
+pub(crate) fn ids() -> Vec<&'static str> {
+    cases::catalogue().iter().map(|case| case.id).collect()
 }
 
 fn judge(arguments: &Execution) -> Result<Judge, Failure> {
@@ -239,24 +243,15 @@ fn bless(arguments: &Execution, run: &Run, screen: &Screen) -> anyhow::Result<()
     Ok(())
 }
 
-/// Writes every report that can be written; says of those that cannot, and where the results are.
+/// Writes the reports; says of those that cannot be written where the results are.
 fn write_reports(
     arguments: &Execution,
     run: &Run,
     kept: Option<&std::path::Path>,
 ) -> anyhow::Result<()> {
-    let failures: Vec<_> = arguments
-        .output
-        .iter()
-        .filter_map(|output| output.write(&output.format.render(run)).err())
-        .collect();
-    if failures.is_empty() {
-        return Ok(());
-    }
-    let what: Vec<_> = failures.iter().map(|failure| format!("{failure:#}")).collect();
-    let kept =
-        kept.map_or(String::new(), |kept| format!("; the results are kept in {}", kept.display()));
-    anyhow::bail!("{}{kept}", what.join("; "))
+    let written = write_all(&arguments.output, |format| format.render(run));
+    let kept = || kept.map(|kept| format!("; the results are kept in {}", kept.display()));
+    written.map_err(|failure| anyhow::anyhow!("{failure}{}", kept().unwrap_or_default()))
 }
 
 /// The first of these signals ends the run in order, a second one at once.
@@ -282,6 +277,11 @@ impl Cancel {
         });
         Ok(Cancel { reader, happened })
     }
+}
+
+/// The arguments of this command, for a report; what is not UTF-8 in them is replaced.
+pub(crate) fn command() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 /// This moment in UTC.

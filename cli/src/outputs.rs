@@ -103,3 +103,17 @@ impl<F> Output<F> {
         }
     }
 }
+
+/// Writes every report that can be written, and says of those that cannot.
+pub(crate) fn write_all(
+    outputs: &[Output],
+    render: impl Fn(Format) -> String,
+) -> anyhow::Result<()> {
+    let failures: Vec<_> = outputs
+        .iter()
+        .filter_map(|output| output.write(&render(output.format)).err())
+        .map(|failure| format!("{failure:#}"))
+        .collect();
+    anyhow::ensure!(failures.is_empty(), "{}", failures.join("; "));
+    Ok(())
+}

@@ -13,6 +13,7 @@ use harness::report::{self, Results};
 use harness::suggest::did_you_mean;
 
 use crate::arguments::{Cli, List};
+use crate::execution::command;
 use crate::outputs::Output;
 use crate::prose::{hanging, paragraphs};
 use crate::screen::{Screen, color, paint};
@@ -289,8 +290,7 @@ pub(crate) fn report(
     let Some(whole) = report::join(parts, cases::server::GATE) else {
         return Ok(4);
     };
-    let words = std::env::args_os().skip(1);
-    let command: Vec<_> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    let command = command();
     for output in outputs {
         output.write(&whole.render(output.format, &command))?;
     }

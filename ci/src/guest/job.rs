@@ -153,11 +153,13 @@ impl Running {
     /// that ended it. What it left running may hold the pipes open, and does not count.
     pub(super) fn ended(&mut self) -> io::Result<Option<i32>> {
         self.bury()?;
+        let Some(status) = self.status else { return Ok(None) };
         let mut fds = self.watched();
         fds.truncate(2 + usize::from(self.out.is_some()) + usize::from(self.error.is_some()));
         nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO)?;
         let readable = |fd: &PollFd| fd.revents().is_some_and(|it| it.contains(PollFlags::POLLIN));
-        Ok(self.status.filter(|_| !fds[1..].iter().any(readable)))
+        let unread = fds[1..].iter().any(readable);
+        Ok((!unread).then_some(status))
     }
 
     /// Waits for those that have ended: the program, and orphans, which are the first process's to

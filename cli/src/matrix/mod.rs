@@ -20,8 +20,8 @@ use harness::matrix::{Column, Matrix};
 
 use crate::Failure;
 use crate::arguments;
-use crate::execution::{Cancel, baseline, now};
-use crate::outputs::Output;
+use crate::execution::{Cancel, baseline, command, ids, now};
+use crate::outputs::{Output, write_all};
 use crate::screen::Screen;
 use crate::select::{Kind, choose};
 use kept::Kept;
@@ -31,11 +31,12 @@ use systems::Wanted;
 /// What an emulated CPU needs: deadlines are for a fast one.
 const TIMEOUT_SCALE: &str = "--timeout-scale=4";
 
+/// What is known of systems that are no Linux.
 const KNOWN_OF_OTHERS: &str = include_str!("../../../ci/matrix.toml");
 
 pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u8, Failure> {
     let cases = choose(&arguments.choice, Kind::Kernel).map_err(Failure::usage)?;
-    let mut baselines = vec![known_of_others()?];
+    let mut baselines = vec![Baseline::parse("ci/matrix.toml", KNOWN_OF_OTHERS, &ids())?];
     baselines.extend(arguments.baseline.as_deref().map(baseline).transpose()?);
     arguments.output.iter().try_for_each(Output::check).map_err(Failure::usage)?;
     if arguments.output.iter().any(Output::is_stdout) {
@@ -46,9 +47,11 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
     let folder = tempfile::Builder::new().prefix("ioconform-matrix-").tempdir()?;
     let (initramfs, program) = (folder.path().join("initramfs"), folder.path().join("ioconform"));
     pack(&initramfs, &[])?;
-    std::fs::copy("/proc/self/exe", &program).context("cannot copy this program")?;
     let memory = memory_for(&initramfs)?;
     let mut systems = wanted.systems(&arguments.guest, memory, folder.path())?;
+    if systems.iter().any(|system| matches!(system.start, Start::Gvisor(..))) {
+        std::fs::copy("/proc/self/exe", &program).context("cannot copy this program")?;
+    }
     if cases.is_empty() || systems.is_empty() {
         let nothing = anyhow::anyhow!("nothing to run: the filters leave nothing");
         return Err(Failure { code: 4, error: nothing });
@@ -107,27 +110,16 @@ pub(crate) fn matrix(arguments: &arguments::Matrix, screen: &Screen) -> Result<u
     let matrix = Matrix {
         millis: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         interrupted: cancel.happened.load(Ordering::Relaxed),
-        command: std::env::args().skip(1).collect(),
+        command: command(),
         notes,
         columns,
         ..Matrix::new(env!("CARGO_PKG_VERSION"), started)
     };
     progress::summarize(&matrix, arguments.quiet, screen);
-    let write = |output: &Output| output.write(&output.format.render_matrix(&matrix));
-    let failures: Vec<_> =
-        arguments.output.iter().filter_map(|output| write(output).err()).collect();
-    if !failures.is_empty() {
-        let what: Vec<_> = failures.iter().map(|failure| format!("{failure:#}")).collect();
-        let mend = "what was judged is kept: the same command with --resume writes it";
-        return Err(anyhow::anyhow!("{}; {mend}", what.join("; ")).into());
-    }
+    let mend = "what was judged is kept: the same command with --resume writes it";
+    write_all(&arguments.output, |format| format.render_matrix(&matrix))
+        .map_err(|failure| anyhow::anyhow!("{failure}; {mend}"))?;
     Ok(matrix.exit_code())
-}
-
-/// What is known of systems that are no Linux.
-fn known_of_others() -> Result<Baseline, Failure> {
-    let ids: Vec<_> = cases::catalogue().iter().map(|case| case.id).collect();
-    Ok(Baseline::parse("ci/matrix.toml", KNOWN_OF_OTHERS, &ids)?)
 }
 
 /// Lets virtual machines run on KVM if the newest of the kernels comes up there: one that was fetched,
@@ -138,20 +130,16 @@ fn accelerate(
     initramfs: &Path,
     cancel: BorrowedFd,
 ) -> Option<String> {
-    let (known, cancel) = (known(), Some(cancel));
-    let booted = |system: &System| match &system.start {
-        Start::Boot(image, Machine::Qemu(qemu)) => {
-            let is_listed = entry(&system.name).is_ok();
-            Some((is_listed, image.clone(), qemu.clone(), system.platform.image_sha256.clone()))
-        }
+    let booted = systems.iter().filter_map(|system| match &system.start {
+        Start::Boot(image, Machine::Qemu(qemu)) => Some((system, image, qemu)),
         _ => None,
-    };
-    let (_, image, qemu, image_sha256) =
-        systems.iter().filter_map(booted).max_by_key(|(is_listed, ..)| *is_listed)?;
+    });
+    let (newest, image, qemu) = booted.max_by_key(|(system, ..)| entry(&system.name).is_ok())?;
+    let image_sha256 = &newest.platform.image_sha256;
+    let (known, cancel) = (known(), Some(cancel));
     let known = known.as_deref();
-    let probe =
-        Probe { image: &image, image_sha256: &image_sha256, initramfs, folder, known, cancel };
-    let (accelerator, note) = probe.ask(&qemu);
+    let probe = Probe { image, image_sha256, initramfs, folder, known, cancel };
+    let (accelerator, note) = probe.ask(qemu);
     for system in systems {
         if let Start::Boot(_, Machine::Qemu(qemu)) = &mut system.start {
             qemu.accelerator = accelerator;

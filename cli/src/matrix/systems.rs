@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ::matrix::kernels::{Entry, Error, Kernel, Store, entry, image, list};
+use ::matrix::kernels::{Ended, Entry, Error, Kernel, Store, entry, image, list};
 use ::matrix::machine::Machine;
 use ::matrix::plan::{Start, System};
 use ::matrix::qemu::{self, Accelerator, Qemu};
@@ -50,20 +50,17 @@ impl Wanted<'_> {
         };
         let qemu = if names.iter().any(boots) { Some(qemu::version()?) } else { None };
         let missing = missing(&names, &store)?;
+        let why = |error: &Error| format!("it could not be fetched: {error}");
         let mut failed = Vec::new();
         if !missing.is_empty() {
             match fetch(&missing, arguments.quiet > 0, screen) {
                 Ok(ended) => {
-                    let errors = ended.into_iter().filter_map(|(name, result)| {
-                        let error = result.err()?;
-                        Some((name, format!("it could not be fetched: {error}")))
-                    });
-                    failed.extend(errors);
+                    let error = |(name, result): Ended| Some((name, why(&result.err()?)));
+                    failed.extend(ended.into_iter().filter_map(error));
                 }
                 // Those that are here are judged all the same.
                 Err(error) if missing.len() < names.len() => {
-                    let why = format!("it could not be fetched: {error}");
-                    failed.extend(missing.iter().map(|entry| (entry.name.clone(), why.clone())));
+                    failed.extend(missing.iter().map(|entry| (entry.name.clone(), why(&error))));
                 }
                 Err(error) => return Err(error.into()),
             }

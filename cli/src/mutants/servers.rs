@@ -38,7 +38,7 @@ pub(super) fn judge<'a>(
     // That nobody catches it is no surprise where it was asked about cases that need not.
     let about_cases = arguments.asks_about_cases();
     let is_known =
-        |mutant: &Mutant| !power.surprises(mutant) && (about_cases || power.is_caught(mutant));
+        |mutant: &Mutant| power.is_as_known(mutant) || about_cases && !power.surprises(mutant);
     let as_known = mutants.iter().all(is_known);
     let complete = power.complete;
     Ok((power, Half { complete, as_known }))
