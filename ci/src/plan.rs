@@ -17,6 +17,9 @@ use crate::{column, local};
 /// In how many places at a time a system is judged that hides the system calls of its threads: it is
 /// seldom at work, and mostly waited for, until all has been quiet for long enough.
 const PLACES: usize = 4;
+/// Where CPUs would be idle, a kernel is booted a second time if each boot has as many cases to judge:
+/// fewer are done before it is up.
+const WORTH_A_BOOT: usize = 100;
 
 /// A system that is to be judged.
 #[derive(Debug, Clone)]
@@ -88,10 +91,14 @@ impl Plan<'_> {
         columns.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Judges a system, in several places if it lets itself be shared.
+    /// Judges a system, in several places if it lets itself be shared or there is room for more guests
+    /// than there are systems.
     fn judge(&self, system: &System, folder: &Path, watcher: &dyn Watcher) -> Column {
         let count = match system.start {
             Start::Gvisor(..) | Start::Boot(_, Machine::Uml(_)) => PLACES.min(self.cases.len()),
+            Start::Boot(_, Machine::Qemu(_)) => (self.jobs / self.systems.len())
+                .min(self.cases.len() / WORTH_A_BOOT)
+                .max(1),
             _ => 1,
         };
         std::thread::scope(|scope| {
