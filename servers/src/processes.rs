@@ -211,7 +211,7 @@ impl Master<'_> {
 }
 
 /// Waits until the other side of a pipe is gone; whether it is.
-fn has_hung_up(pipe: &OwnedFd, limit: PollTimeout) -> bool {
+pub(crate) fn has_hung_up(pipe: &OwnedFd, limit: PollTimeout) -> bool {
     let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
     poll(&mut fds, limit).is_ok_and(|count| count > 0)
 }

@@ -3,11 +3,13 @@
 //! in its queue waits for whoever is there.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::PollTimeout;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -17,6 +19,7 @@ use nix::unistd::{Pid, pipe2};
 use super::{Fault, planted};
 use crate::Settings;
 use crate::models::single_reactor;
+use crate::processes::has_hung_up;
 use crate::socket::Listener;
 use crate::stop::{self, Stop};
 use crate::sys;
@@ -34,7 +37,7 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
     listener.set_nonblocking()?;
     let mut listeners = vec![Arc::new(listener)];
     let mut pipes = Vec::new();
-    let mut worker = start(listeners[0].clone(), settings)?;
+    let (mut worker, mut drained) = start(listeners[0].clone(), settings)?;
     let mut workers = vec![worker];
     loop {
         match sys::wait_signal(&signals, None)? {
@@ -45,9 +48,11 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
                 if planted(Fault::KeepsOldListeners) || planted(Fault::ShutsOldListeners) {
                     renew(&mut listeners)?;
                 }
-                let next = start(listeners[0].clone(), settings)?;
-                workers.push(next);
-                let old = std::mem::replace(&mut worker, next);
+                let old = worker;
+                // The next worker is not to have it.
+                drop(drained);
+                (worker, drained) = start(listeners[0].clone(), settings)?;
+                workers.push(worker);
                 kill(old, Signal::SIGTERM)?;
             }
             Some(Signal::SIGCHLD) => workers.retain(|worker| lives(*worker)),
@@ -59,7 +64,7 @@ pub(super) fn serve(listener: Listener, settings: Settings) -> io::Result<()> {
         let _ = kill(*worker, Signal::SIGTERM);
     }
     while !workers.is_empty() {
-        if !listeners[0].has_waiting() {
+        if has_hung_up(&drained, PollTimeout::ZERO) || !listeners[0].has_waiting() {
             listeners[0].shut_down();
         }
         sys::wait_signal(&signals, Some(AGAIN))?;
@@ -82,15 +87,19 @@ fn renew(listeners: &mut Vec<Arc<Listener>>) -> io::Result<()> {
     Ok(())
 }
 
-/// Forks a worker.
-fn start(listener: Arc<Listener>, settings: Settings) -> io::Result<Pid> {
+/// Forks a worker. The pipe that comes with it hangs up when it accepts no more: who is in the queue
+/// then could wait for ever.
+fn start(listener: Arc<Listener>, settings: Settings) -> io::Result<(Pid, OwnedFd)> {
+    let (drained, its) = pipe2(OFlag::O_CLOEXEC)?;
+    let mut its = Some(its);
     let pid = sys::fork(|| {
         // A master that is killed takes its worker along.
         let _ = prctl::set_pdeathsig(Signal::SIGTERM);
+        listener.tell_when_drained(its.take());
         let serve = || single_reactor::run(&listener, EpollFlags::EPOLLIN, settings, &Stop::new()?);
         i32::from(serve().is_err())
     })?;
-    Ok(pid)
+    Ok((pid, drained))
 }
 
 /// Whether a worker has not ended yet.
