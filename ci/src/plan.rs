@@ -96,9 +96,9 @@ impl Plan<'_> {
     fn judge(&self, system: &System, folder: &Path, watcher: &dyn Watcher) -> Column {
         let count = match system.start {
             Start::Gvisor(..) | Start::Boot(_, Machine::Uml(_)) => PLACES.min(self.cases.len()),
-            Start::Boot(_, Machine::Qemu(_)) => (self.jobs / self.systems.len())
-                .min(self.cases.len() / WORTH_A_BOOT)
-                .max(1),
+            Start::Boot(_, Machine::Qemu(_)) => {
+                guests(self.jobs, self.systems.len(), self.cases.len())
+            }
             _ => 1,
         };
         std::thread::scope(|scope| {
@@ -166,6 +166,11 @@ impl Plan<'_> {
     }
 }
 
+/// How many guests a kernel gets, one of `systems` of which `jobs` can be judged at a time.
+fn guests(jobs: usize, systems: usize, cases: usize) -> usize {
+    (jobs / systems).min(cases / WORTH_A_BOOT).max(1)
+}
+
 /// What two places of one system have come to.
 fn together(whole: Column, part: Column) -> Column {
     let broken = whole.broken.or(part.broken);
@@ -180,6 +185,15 @@ fn together(whole: Column, part: Column) -> Column {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kernel_gets_more_guests_only_where_cpus_would_be_idle_and_cases_are_many() {
+        assert_eq!(guests(2, 1, 958), 2);
+        assert_eq!(guests(8, 3, 958), 2);
+        assert_eq!(guests(2, 17, 958), 1);
+        assert_eq!(guests(64, 1, 958), 9);
+        assert_eq!(guests(2, 1, 24), 1);
+    }
 
     #[test]
     fn a_place_that_broke_breaks_the_system_and_leaves_what_the_others_found() {

@@ -47,6 +47,8 @@ fn queued_survive(t: &mut Trial) -> Result {
         clients.push(client);
     }
     server.reload()?;
+    // Else the workers could have accepted all of them before it takes notice.
+    server.resume_leader()?;
     server.resume()?;
 
     check!(t, !clients.is_empty(), "clients wait to be accepted");

@@ -2,9 +2,9 @@
 //! ([`servers`]).
 //!
 //! First every case is tried twice, plainly and under a tracer that changes nothing and notes which
-//! mutants would change one of its calls; the second time in the haste in which mutants are tried,
-//! unless haste alone fails it. Then each mutant is tried on the cases that it would touch and that
-//! have a verdict here.
+//! mutants would change one of its calls; the second time with the little patience with which
+//! mutants are tried, unless that alone fails it. Then each mutant is tried on the cases that it
+//! would touch and that have a verdict here.
 
 pub mod page;
 pub mod servers;
@@ -12,6 +12,7 @@ pub mod servers;
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::case::Case;
 use crate::isolate::{Outcome, StartError, Terms, Wardens};
@@ -58,7 +59,7 @@ pub struct Known {
     pub reason: String,
     /// The mutants that would have changed a call.
     pub touched: Vec<String>,
-    /// Whether it ends so in haste, too.
+    /// Whether it ends so with little patience, too, and soon enough to be tried in haste.
     pub in_haste: bool,
 }
 
@@ -119,8 +120,7 @@ pub fn run(
     untraceable: &Reasons,
     means: &Means,
 ) -> Result<Power, StartError> {
-    let trial = |case: &Case, tracing: Option<&Tracing>, in_haste: bool| {
-        let timeout_scale = if in_haste { HASTE } else { 1.0 };
+    let trial = |case: &Case, tracing: Option<&Tracing>, timeout_scale: f64, in_haste: bool| {
         means.trial(case, Terms { timeout_scale, in_haste, tracing, ..Terms::default() })
     };
     let Done { results: known, complete } = means.each(
@@ -128,14 +128,17 @@ pub fn run(
         cases.to_vec(),
         |case| case.alone,
         |case| {
-            let plain = trial(case, None, false)?.verdict;
+            let untraced = trial(case, None, 1.0, false)?;
+            let plain = untraced.verdict;
             let can_be = reason_for(untraceable, case).is_none();
-            let ask = |in_haste| trial(case, Some(&Tracing::Ask), in_haste);
+            // Who asks after every mutant stops every call: that takes all of its time.
+            let ask = |in_haste| trial(case, Some(&Tracing::Ask), 1.0, in_haste);
             let mut traced = can_be.then(|| ask(true)).transpose()?;
-            let in_haste = traced.as_ref().is_some_and(|traced| traced.verdict == plain);
-            if can_be && !in_haste {
+            let ends_so = traced.as_ref().is_some_and(|traced| traced.verdict == plain);
+            if can_be && !ends_so {
                 traced = Some(ask(false)?);
             }
+            let in_haste = ends_so && is_quick(&untraced, case);
             let verdict = traced.as_ref().map(|traced| traced.verdict);
             let (reason, touched) =
                 traced.map(|traced| (traced.reason, traced.touched)).unwrap_or_default();
@@ -153,7 +156,8 @@ pub fn run(
             let case = known.case;
             let tracing = Tracing::Mutate(mutant.id.to_owned());
             let on_it = |in_haste| -> Result<_, StartError> {
-                let outcome = trial(case, Some(&tracing), in_haste)?;
+                let scale = if in_haste { HASTE } else { 1.0 };
+                let outcome = trial(case, Some(&tracing), scale, in_haste)?;
                 Ok((fate(known.plain, outcome.verdict), outcome))
             };
             let (mut fate, mut outcome) = on_it(known.in_haste)?;
@@ -165,6 +169,11 @@ pub fn run(
         },
     )?;
     Ok(Power { known, cells, complete })
+}
+
+/// Whether a trial that was not traced leaves as much of the time that a mutant gets as it took.
+fn is_quick(untraced: &Outcome, case: &Case) -> bool {
+    2 * Duration::from_micros(untraced.micros) < case.deadline.mul_f64(HASTE)
 }
 
 /// Each mutant with each case that it touches, if that has a verdict here, with a tracer as without.

@@ -336,6 +336,14 @@ impl Server {
         self.signal_all(Signal::SIGCONT)
     }
 
+    /// Lets the process that takes signals for all of them go on alone, and waits until it sleeps, for
+    /// some time at most: what it was asked for is under way before the others are back.
+    pub fn resume_leader(&self) -> Result {
+        kill(self.leader()?, Signal::SIGCONT)?;
+        self.await_leader()?;
+        Ok(())
+    }
+
     fn signal_all(&self, signal: Signal) -> Result {
         for pid in self.own_processes("stop and continue its processes")? {
             match kill(pid, signal) {

@@ -154,7 +154,7 @@ impl Tracer {
         let mut then = Then::Nothing;
         for (at, note) in notes.iter_mut().enumerate() {
             let mutant = self.mutants[at];
-            if !mutant.calls.contains(&made.0) {
+            if !mutant.calls.contains(&made.0) || self.is_known(mutant) {
                 continue;
             }
             wait |= mutant.leave.is_some();
@@ -224,6 +224,9 @@ impl Tracer {
             let Some(leave) = mutant.leave.filter(|_| mutant.calls.contains(&made.0)) else {
                 continue;
             };
+            if self.is_known(mutant) {
+                continue;
+            }
             if RESTARTS.contains(&registers.result()) && !mutant.sees_restarts {
                 continue;
             }
@@ -246,6 +249,11 @@ impl Tracer {
             return trace::resume_to_exit(thread, 0);
         }
         trace::resume(thread, 0)
+    }
+
+    /// Whether nothing is left to be asked about a mutant: it would change some call.
+    fn is_known(&self, mutant: &Mutant) -> bool {
+        self.tracing == Tracing::Ask && self.told.contains(mutant.id)
     }
 
     /// Lets a mutant act on a call.
