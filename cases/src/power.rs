@@ -50,4 +50,16 @@ mod tests {
             assert!(cases.iter().any(|case| reason_for(reasons, case).is_some()), "{}", known.0);
         }
     }
+
+    /// `ioconform mutants -o docs/power.md` writes it.
+    #[test]
+    fn the_page_has_every_mutant_and_leaves_nothing_unexplained() {
+        let page = include_str!("../../docs/power.md");
+        let kernels = harness::mutant::all().map(|mutant| mutant.id);
+        let servers = servers::mutants::all().map(|mutant| mutant.id);
+        for id in kernels.chain(servers) {
+            assert!(page.contains(&format!("\n| {id} | ")), "{id}");
+        }
+        assert!(!page.contains("**no reason is known**"));
+    }
 }
