@@ -52,7 +52,11 @@ fn refuses_promptly(t: &mut Trial) -> Result {
 /// server ends.
 #[case(
     man = ["listen(2)"],
-    incident = ["grpc-rust #2824", "envoy #2920"],
+    incident = [
+        "grpc-rust #2824",
+        "envoy #2920",
+        "haproxy #1841, #2537: it ended a minute later, or not at all"
+    ],
     deadline = 30,
     strength = Should
 )]
