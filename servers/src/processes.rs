@@ -13,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::{Pid, alarm, getppid, pipe2};
+use nix::unistd::{Pid, alarm, pipe2};
 
 use crate::socket::Listener;
 use crate::{stop, sys};
@@ -99,12 +99,11 @@ pub(crate) fn interrupted_by_stop() -> io::Result<&'static AtomicBool> {
 impl Master<'_> {
     /// Starts a worker, and waits until the next one may be started.
     fn fork(&mut self, number: usize) -> io::Result<()> {
-        let master = Pid::this();
         // Nothing is written: a pipe hangs up when the worker drops its side, or dies.
         let (ready, its_ready) = pipe2(OFlag::O_CLOEXEC)?;
         let (drained, its_drained) = pipe2(OFlag::O_CLOEXEC)?;
         let mut its = Some((its_ready, its_drained));
-        let pid = sys::fork(|| match its.take().map(|its| self.live(number, master, its)) {
+        let pid = sys::fork_worker(|| match its.take().map(|its| self.live(number, its)) {
             Some(Err(error)) => {
                 eprintln!("error: worker {number}: {error}");
                 1
@@ -118,19 +117,9 @@ impl Master<'_> {
     }
 
     /// The life of a worker, in its process.
-    fn live(
-        &mut self,
-        number: usize,
-        master: Pid,
-        (ready, drained): (OwnedFd, OwnedFd),
-    ) -> io::Result<()> {
+    fn live(&mut self, number: usize, (ready, drained): (OwnedFd, OwnedFd)) -> io::Result<()> {
         let name = std::ffi::CString::new(format!("worker {number}")).unwrap_or_default();
         let _ = prctl::set_name(&name);
-        // A master that is killed takes its workers along.
-        let _ = prctl::set_pdeathsig(Signal::SIGTERM);
-        if getppid() != master {
-            return Ok(());
-        }
         let listener = {
             let mut listeners = std::mem::take(&mut self.listeners);
             listeners.swap_remove(number.min(listeners.len() - 1))

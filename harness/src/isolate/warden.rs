@@ -452,10 +452,7 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Gives the trial its report pipe, its output, an empty standard input, and its limits.
 fn prepare_trial(parent: Pid, report: PipeWriter, output: PipeWriter) -> std::io::Result<OwnedFd> {
-    process::die_with_parent()?;
-    if nix::unistd::getppid() != parent {
-        return Err(std::io::Error::other("the parent is gone"));
-    }
+    process::die_with(parent)?;
     let limits = [(Resource::RLIMIT_NOFILE, DESCRIPTORS), (Resource::RLIMIT_NPROC, PROCESSES)];
     for (resource, most) in limits {
         let (_, hard) = getrlimit(resource)?;

@@ -36,6 +36,12 @@ pub fn fork(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
     }
 }
 
+/// Like [`fork`], with a child that is killed when the calling thread ends, however soon that is.
+pub fn fork_bound(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
+    let parent = nix::unistd::getpid();
+    fork(move || if die_with(parent).is_ok() { child() } else { 1 })
+}
+
 /// Like [`fork`], with the child in new namespaces. The child must fork again before it runs code
 /// that asks glibc for its thread id: a raw `clone` does not tell glibc of the new one.
 pub(crate) fn fork_into(namespaces: CloneFlags, child: impl FnOnce() -> i32) -> nix::Result<Pid> {
@@ -138,8 +144,15 @@ pub fn limit_descriptors(pid: Pid, soft: u64) -> nix::Result<u64> {
 }
 
 /// Signals `signal` to this process when the thread that created it ends.
-pub fn die_with_parent() -> nix::Result<()> {
+pub(crate) fn die_with_parent() -> nix::Result<()> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
+}
+
+/// The same, where the parent can be seen: fails with ESRCH if it had ended before, for then no signal
+/// comes (`PR_SET_PDEATHSIG`, prctl(2)).
+pub(crate) fn die_with(parent: Pid) -> nix::Result<()> {
+    die_with_parent()?;
+    if nix::unistd::getppid() == parent { Ok(()) } else { Err(Errno::ESRCH) }
 }
 
 /// Makes a command that is not started yet die with the thread that will start it.

@@ -154,7 +154,7 @@ impl Tracer {
         let mut then = Then::Nothing;
         for (at, note) in notes.iter_mut().enumerate() {
             let mutant = self.mutants[at];
-            if !mutant.calls.contains(&made.0) || self.is_known(mutant) {
+            if !self.concerns(mutant, made.0) {
                 continue;
             }
             wait |= mutant.leave.is_some();
@@ -221,12 +221,9 @@ impl Tracer {
         let mut then = Then::Nothing;
         for (at, note) in notes.iter().enumerate() {
             let mutant = self.mutants[at];
-            let Some(leave) = mutant.leave.filter(|_| mutant.calls.contains(&made.0)) else {
+            let Some(leave) = mutant.leave.filter(|_| self.concerns(mutant, made.0)) else {
                 continue;
             };
-            if self.is_known(mutant) {
-                continue;
-            }
             if RESTARTS.contains(&registers.result()) && !mutant.sees_restarts {
                 continue;
             }
@@ -251,9 +248,11 @@ impl Tracer {
         trace::resume(thread, 0)
     }
 
-    /// Whether nothing is left to be asked about a mutant: it would change some call.
-    fn is_known(&self, mutant: &Mutant) -> bool {
-        self.tracing == Tracing::Ask && self.told.contains(mutant.id)
+    /// Whether a mutant is to be shown a call: it looks at such calls, and where it is only asked for, it
+    /// is not known yet that it would change one.
+    fn concerns(&self, mutant: &Mutant, number: i64) -> bool {
+        let is_known = self.tracing == Tracing::Ask && self.told.contains(mutant.id);
+        mutant.calls.contains(&number) && !is_known
     }
 
     /// Lets a mutant act on a call.

@@ -143,16 +143,10 @@ impl Trial {
         work: impl Fn(Worker) -> Result,
     ) -> Result<Crew> {
         let mut crew = Crew::new(call, count)?;
-        let trial = nix::unistd::getpid();
         for index in 0..count {
             let worker = Worker { index, board: crew.board };
-            let pid: Pid = process::fork(|| {
-                let ready = process::die_with_parent();
-                // It may have ended before that, and then nothing tells of it any more.
-                if nix::unistd::getppid() != trial {
-                    return 1;
-                }
-                let end = ready.map_err(Stop::from).and_then(|()| work(worker));
+            let pid: Pid = process::fork_bound(|| {
+                let end = work(worker);
                 eprintln!("worker {index} ended: {end:?}");
                 1
             })?;

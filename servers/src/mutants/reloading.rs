@@ -11,7 +11,6 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::PollTimeout;
 use nix::sys::epoll::EpollFlags;
-use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, pipe2};
@@ -92,9 +91,7 @@ fn renew(listeners: &mut Vec<Arc<Listener>>) -> io::Result<()> {
 fn start(listener: Arc<Listener>, settings: Settings) -> io::Result<(Pid, OwnedFd)> {
     let (drained, its) = pipe2(OFlag::O_CLOEXEC)?;
     let mut its = Some(its);
-    let pid = sys::fork(|| {
-        // A master that is killed takes its worker along.
-        let _ = prctl::set_pdeathsig(Signal::SIGTERM);
+    let pid = sys::fork_worker(|| {
         listener.tell_when_drained(its.take());
         let serve = || single_reactor::run(&listener, EpollFlags::EPOLLIN, settings, &Stop::new()?);
         i32::from(serve().is_err())

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::sys::socket::SockFlag;
-use nix::unistd::{ForkResult, Pid};
+use nix::unistd::{ForkResult, Pid, getppid};
 
 /// A thread, as the kernel numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Thread {
 
 /// Forks; the child runs `child` and exits with what it returns. The caller has one thread, or
 /// none of its other threads holds a lock that the child needs.
-pub(crate) fn fork(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
+fn fork(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
     // SAFETY: the child runs ordinary code, which the caller's side of the contract allows.
     match unsafe { nix::unistd::fork() }? {
         ForkResult::Parent { child } => Ok(child),
@@ -52,6 +52,16 @@ pub(crate) fn fork(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
             unsafe { libc::_exit(status.unwrap_or(101)) }
         }
     }
+}
+
+/// Forks a worker, which is told to stop if its master is killed: SIGTERM comes when the calling thread
+/// ends, and who finds the master gone already does nothing.
+pub(crate) fn fork_worker(work: impl FnOnce() -> i32) -> nix::Result<Pid> {
+    let master = Pid::this();
+    fork(move || {
+        let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGTERM);
+        if getppid() == master { work() } else { 0 }
+    })
 }
 
 /// `accept4(2)`: the next connection, which is closed on exec.

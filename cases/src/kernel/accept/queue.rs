@@ -33,8 +33,7 @@ fn forked_before_listen(t: &mut Trial) -> Result {
     net::bind_to(&socket.try_clone()?.into(), 0)?;
     let accept = || socket.accept().map_or(0, |(_, peer)| peer.port());
     let (mut asker, mut child) = UnixStream::pair()?;
-    process::fork(|| {
-        let _ = process::die_with_parent();
+    process::fork_bound(|| {
         let listens = listen(&socket, Backlog::MAXCONN).is_ok();
         let _ = child.write_all(&[u8::from(listens)]);
         while child.read_exact(&mut [0]).is_ok() {

@@ -6,7 +6,7 @@ use std::io::{IoSlice, IoSliceMut};
 
 use harness::prelude::*;
 use harness::sys::epoll_raw::create1;
-use harness::sys::process::{adopt, borrow, die_with_parent, fork};
+use harness::sys::process::{adopt, borrow, fork, fork_bound};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
@@ -25,9 +25,8 @@ impl Child {
     /// Forks; returns when the child has done `work`. What that returns stays open in the child.
     fn after<T>(work: impl FnOnce() -> Result<T>) -> Result<Child> {
         let (mut told, mut tell) = std::io::pipe()?;
-        let pid = fork(|| {
-            let done = die_with_parent().map_err(Stop::from).and_then(|()| work());
-            if done.is_ok() && tell.write_all(b"!").is_ok() {
+        let pid = fork_bound(|| {
+            if work().is_ok() && tell.write_all(b"!").is_ok() {
                 let _ = poll_entries(&mut [], -1);
             }
             1

@@ -92,10 +92,7 @@ fn lives_in_a_child(t: &mut Trial) -> Result {
     let listener = net::listener()?;
     let address = listener.local_addr()?;
     let (mut asker, mut child) = UnixStream::pair()?;
-    let pid = process::fork(|| {
-        let _ = process::die_with_parent();
-        i32::from(child.read_exact(&mut [0]).is_err())
-    })?;
+    let pid = process::fork_bound(|| i32::from(child.read_exact(&mut [0]).is_err()))?;
     drop(listener);
     check!(t, TcpStream::connect(address).is_ok(), "the parent has closed it: a client connects");
     asker.write_all(b"!")?;

@@ -95,8 +95,7 @@ fn fork_is_no_group(t: &mut Trial) -> Result {
     listener.set_nonblocking(true)?;
     let accept = || listener.accept().map_or(0, |(_, peer)| peer.port());
     let (mut asker, mut child) = UnixStream::pair()?;
-    process::fork(|| {
-        let _ = process::die_with_parent();
+    process::fork_bound(|| {
         while child.read_exact(&mut [0]).is_ok() {
             let _ = child.write_all(&accept().to_be_bytes());
         }
