@@ -159,6 +159,17 @@ fn parts_of_a_matrix_are_the_matrix() {
     assert_eq!(read(Path::new(&file)).unwrap(), Results::Matrix(whole));
 }
 
+/// The order of its columns is that in which they were asked for.
+#[test]
+fn a_matrix_alone_is_not_put_in_another_order() {
+    let home = home();
+    let mut whole = matrix(&home);
+    whole.columns.reverse();
+    let (kept, file) = (keep(&home, "matrix.json", &whole), path(&home, "again.json"));
+    ioconform(&home).args(["report", &kept, "-o", &file]).assert().code(0);
+    assert_eq!(read(Path::new(&file)).unwrap(), Results::Matrix(whole));
+}
+
 #[rstest]
 #[case("md", "## What changes between kernels")]
 #[case("html", "<!DOCTYPE html>")]

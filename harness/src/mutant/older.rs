@@ -7,8 +7,8 @@ use nix::errno::Errno;
 
 use super::bind::IP_LOCAL_PORT_RANGE;
 use super::means::{has_flag, is_option};
-use super::uring_setup::{announce, flags, has_probed, support};
-use super::{Mutant, old, old_answer};
+use super::uring_setup::{announce, flags, is_probe, support};
+use super::{Mutant, both, old, old_answer};
 use crate::sys::descriptor::{F_CREATED_QUERY, F_DUPFD_QUERY};
 use crate::sys::pidfd::PIDFD_SELF_THREAD;
 use crate::sys::rwf::{RWF_NOSIGNAL, RWF_NOWAIT};
@@ -264,6 +264,26 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         },
     ),
+    Mutant {
+        is_old: true,
+        ..both(
+            "uring.older_than_telling",
+            "A ring does not tell its operations, and announces what one of Linux 5.5 did.",
+            "io_uring_register(2), IORING_REGISTER_PROBE",
+            &[libc::SYS_io_uring_setup, libc::SYS_io_uring_register],
+            |call| {
+                if is_probe(call) {
+                    call.refuse(Errno::EINVAL);
+                }
+            },
+            |call| {
+                if call.number() == libc::SYS_io_uring_setup {
+                    // IORING_FEAT_SINGLE_MMAP to IORING_FEAT_SUBMIT_STABLE.
+                    announce(call, |features| features & 0x7);
+                }
+            },
+        )
+    },
     old_answer(
         "uring.older_than_features",
         "A ring announces what one of Linux 5.6 did.",
@@ -280,7 +300,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "io_uring_register(2), IORING_REGISTER_PROBE",
         &[libc::SYS_io_uring_register],
         |call| {
-            if has_probed(call) {
+            if is_probe(call) && call.succeeded() {
                 let room = call.argument(3);
                 let newer = (operation::SPLICE..=u8::MAX).take_while(|it| u64::from(*it) < room);
                 newer.for_each(|operation| support(call, operation, false));

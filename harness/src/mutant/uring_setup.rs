@@ -138,7 +138,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "io_uring_register(2), IORING_REGISTER_PROBE",
         &[libc::SYS_io_uring_register],
         |call| {
-            if !has_probed(call) {
+            if !is_probe(call) || !call.succeeded() {
                 return;
             }
             // The last operation.
@@ -158,10 +158,10 @@ pub(super) fn announce(call: &mut Act, change: fn(u32) -> u32) {
     }
 }
 
-/// Whether a call of `io_uring_register` has told which operations there are.
-pub(super) fn has_probed(call: &Act) -> bool {
+/// Whether a call is one of `io_uring_register` that asks which operations there are.
+pub(super) fn is_probe(call: &Act) -> bool {
     const IORING_REGISTER_PROBE: i32 = 8;
-    call.int(1) == IORING_REGISTER_PROBE && call.succeeded()
+    call.number() == libc::SYS_io_uring_register && call.int(1) == IORING_REGISTER_PROBE
 }
 
 /// Makes it tell that an operation is there or not: the flags of its `struct io_uring_probe_op`, of

@@ -155,12 +155,14 @@ pub(crate) fn die_with(parent: Pid) -> nix::Result<()> {
     if nix::unistd::getppid() == parent { Ok(()) } else { Err(Errno::ESRCH) }
 }
 
-/// Makes a command that is not started yet die with the thread that will start it.
+/// Makes a command that this process will start die with the thread that starts it, and fail with
+/// ESRCH if this process has ended by then.
 pub fn bind_to_parent(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt as _;
-    // SAFETY: between fork and exec only prctl is called, which allocates nothing.
+    let parent = nix::unistd::getpid();
+    // SAFETY: between fork and exec only prctl and getppid are called, which allocate nothing.
     unsafe {
-        command.pre_exec(|| Ok(die_with_parent()?));
+        command.pre_exec(move || Ok(die_with(parent)?));
     }
 }
 

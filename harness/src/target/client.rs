@@ -319,6 +319,8 @@ fn open(
                 return Ok(Err(errno));
             }
         }
+        // This end has no port left (connect(2)): nothing was asked of the server.
+        Err(errno @ Errno::EADDRNOTAVAIL) => return Err(errno.into()),
         Err(errno) => return Ok(Err(errno)),
     }
     Ok(Ok(stream(fd, address)?))

@@ -20,12 +20,12 @@ use super::{Address, Client, Start, Sum, Target, Tasks, listening};
 use crate::dialect::{Exchange, Wish};
 use crate::sys::diag::Told;
 use crate::trial::{Result, Stop, Trial};
-use crate::watch::{self, Patience, Sight, State};
+use crate::watch::{self, Patience, Sight};
 
 /// How long a server is looked at to see what it does while nobody asks for anything.
 const WINDOW: Duration = Duration::from_millis(500);
-/// How long a server may take to arrange for its signals when it listens already. One that never
-/// sleeps is not waited for longer than that.
+/// How long a server may take to arrange for its signals when it listens already. One of which a
+/// thread never sleeps is not waited for longer than that.
 const START: Duration = Duration::from_millis(250);
 
 /// A server that listens. What the suite started ends with the trial.
@@ -362,17 +362,21 @@ impl Server {
         processes.first().copied().ok_or_else(|| Stop::error("the server has ended"))
     }
 
-    /// Waits until its leader sleeps, or is stopped, for some time at most: a server may listen
-    /// before it has arranged for its signals, and one that comes too early is lost on it.
+    /// Waits until all threads of its leader sleep, or are stopped, for some time at most: a server may
+    /// listen before it has arranged for its signals, and one that comes too early is lost on it. One
+    /// that waits for a thread of its own that is at work has not come to rest yet.
     pub fn await_leader(&self) -> Result<Pid> {
         let leader = self.leader()?;
         if Sight::here() == Sight::Quiet {
             watch::rest()?;
             return Ok(leader);
         }
-        let task = watch::Task::of_process(leader);
         let mut patience = Patience::new(START);
-        while patience.lasts() && !watch::asleep(&task)? && task.state().ok() != Some(State('T')) {
+        while patience.lasts() {
+            let tasks = Tasks::of(&[leader]);
+            if tasks.at_rest()? || tasks.are_stopped() {
+                break;
+            }
             nix::sched::sched_yield()?;
         }
         Ok(leader)

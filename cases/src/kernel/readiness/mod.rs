@@ -72,7 +72,7 @@ fn told_alike(t: &mut Trial, states: Vec<State>) -> Result {
 fn ring() -> Result<Option<Ring>> {
     match Need::IoUring.probe().and_then(|()| Ring::new()) {
         Ok(ring) => Ok(Some(ring)),
-        Err(Stop::Skipped { .. } | Stop::Unsupported(_)) => Ok(None),
+        Err(Stop::Skipped { .. } | Stop::Unsupported(_) | Stop::Unobservable(_)) => Ok(None),
         Err(stop) => Err(stop),
     }
 }
