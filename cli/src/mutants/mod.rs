@@ -66,6 +66,10 @@ pub(crate) fn mutants(arguments: &arguments::Mutants, screen: &Screen) -> Result
     }
     if tries_kernels {
         check_tracer()?;
+        if !harness::trace::CHANGES_CALLS {
+            let why = "wrong kernels are made on x86-64 alone; for wrong servers add --servers";
+            return Err(anyhow::anyhow!(why).into());
+        }
     }
     let cancel = Cancel::on_signals()?;
     let wardens = Wardens::new(probe()?);

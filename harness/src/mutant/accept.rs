@@ -1,6 +1,8 @@
 //! accept(2): what it returns, and what it refuses.
 
-use libc::{O_NONBLOCK, SOCK_CLOEXEC, SOCK_NONBLOCK, SYS_accept, SYS_accept4, SYS_setsockopt};
+use crate::sys::abi::{
+    O_NONBLOCK, SOCK_CLOEXEC, SOCK_NONBLOCK, SYS_accept, SYS_accept4, SYS_setsockopt,
+};
 use nix::errno::Errno;
 
 use super::{Mutant, after, before, sets};

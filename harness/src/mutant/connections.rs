@@ -1,6 +1,6 @@
 //! What is asked of sockets beside their options: ioctl, shutdown, sendfile, names.
 
-use libc::{
+use crate::sys::abi::{
     SYS_connect, SYS_getsockname, SYS_ioctl, SYS_poll, SYS_read, SYS_recvfrom, SYS_sendfile,
     SYS_shutdown, SYS_socket,
 };

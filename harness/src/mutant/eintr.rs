@@ -1,6 +1,6 @@
 //! signal(7): what interrupts calls, and which are made again.
 
-use libc::{
+use crate::sys::abi::{
     EINTR, SA_RESTART, SYS_accept, SYS_accept4, SYS_clock_nanosleep, SYS_connect, SYS_epoll_pwait,
     SYS_epoll_wait, SYS_fcntl, SYS_flock, SYS_futex, SYS_io_getevents, SYS_mq_timedreceive,
     SYS_mq_timedsend, SYS_msgrcv, SYS_msgsnd, SYS_nanosleep, SYS_openat, SYS_pause, SYS_poll,

@@ -1,6 +1,8 @@
 //! epoll(7): what is registered, and what is reported of it.
 
-use libc::{EPOLL_CTL_ADD, EPOLL_CTL_MOD, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_wait};
+use crate::sys::abi::{
+    EPOLL_CTL_ADD, EPOLL_CTL_MOD, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_wait,
+};
 use nix::errno::Errno;
 
 use super::{Mutant, after, before};

@@ -4,9 +4,10 @@ use libc::{EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, SYS_close, SYS_epoll_ctl
 use nix::errno::Errno;
 
 use super::{Mutant, after, before};
+use crate::sys::abi;
 use crate::trace::{Act, Kind};
 
-const WAITS: &[i64] = &[libc::SYS_epoll_wait, libc::SYS_epoll_pwait];
+const WAITS: &[i64] = &[abi::SYS_epoll_wait, libc::SYS_epoll_pwait];
 const CONTROL: &[i64] = &[SYS_epoll_ctl];
 const CREATE1: &[i64] = &[libc::SYS_epoll_create1];
 
@@ -47,7 +48,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "epoll.closed_number_is_invalid",
         "A number that is not open is refused with EINVAL.",
         "epoll_ctl(2), ERRORS: EBADF",
-        &[SYS_epoll_ctl, libc::SYS_epoll_wait],
+        &[SYS_epoll_ctl, abi::SYS_epoll_wait],
         |call| call.confuse(Errno::EBADF, Errno::EINVAL),
     ),
     after(
@@ -166,7 +167,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "epoll.create_takes_any_size",
         "epoll_create takes a size of zero or less.",
         "epoll_create(2), ERRORS: EINVAL",
-        &[libc::SYS_epoll_create],
+        &[abi::SYS_epoll_create],
         |call| {
             if call.int(0) <= 0 {
                 call.set_argument(0, 1);
@@ -229,7 +230,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         |call| {
             if call.argument(1) == 0 && call.int(2) == 1 {
                 let (instance, room) = (call.argument(0), call.scratch());
-                call.first(libc::SYS_epoll_wait, [instance, room, 1, 0, 0, 0]);
+                call.first(abi::SYS_epoll_wait, [instance, room, 1, 0, 0, 0]);
             }
         },
     ),

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use super::means::{buffer, change_u32, change_u64, do_not_wait, halve_time};
 use super::{Mutant, after, before};
+use crate::sys::abi;
 use crate::trace::{Act, Kind};
 
 const CALLS: &[i64] = &[SYS_read, SYS_write, SYS_preadv2];
@@ -108,7 +109,7 @@ pub(super) const EVENTFD: &[Mutant] = &[
         "eventfd.always_writable",
         "poll tells of room to write where there is none.",
         "eventfd(2), poll(2)",
-        &[libc::SYS_poll, libc::SYS_ppoll],
+        &[abi::SYS_poll, libc::SYS_ppoll],
         |call| {
             for entry in 0..call.argument(1).min(64) {
                 let at = call.argument(0) + 8 * entry;

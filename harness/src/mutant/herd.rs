@@ -1,7 +1,7 @@
 //! Whom an event wakes: those that sleep in accept, in read and in the like one at a time, those
 //! that sleep in poll, select and epoll_wait all.
 
-use libc::{
+use crate::sys::abi::{
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLEXCLUSIVE, MSG_WAITALL, SOL_SOCKET, SYS_accept,
     SYS_accept4, SYS_connect, SYS_epoll_ctl, SYS_epoll_wait, SYS_fcntl, SYS_flock, SYS_poll,
     SYS_read, SYS_recvfrom, SYS_sendto, SYS_setsockopt, SYS_write,

@@ -9,6 +9,7 @@ use super::bind::IP_LOCAL_PORT_RANGE;
 use super::means::{has_flag, is_option};
 use super::uring_setup::{announce, flags, is_probe, support};
 use super::{Mutant, both, old, old_answer};
+use crate::sys::abi;
 use crate::sys::descriptor::{F_CREATED_QUERY, F_DUPFD_QUERY};
 use crate::sys::pidfd::PIDFD_SELF_THREAD;
 use crate::sys::rwf::{RWF_NOSIGNAL, RWF_NOWAIT};
@@ -47,7 +48,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "eintr.built_without_system_v",
         "There are no System V semaphores, as without CONFIG_SYSVIPC.",
         "semget(2), ERRORS; linux init/Kconfig",
-        &[libc::SYS_semget],
+        &[abi::SYS_semget],
         |call| call.refuse(Errno::ENOSYS),
     ),
     old(
@@ -160,7 +161,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "pipe.built_without_inotify",
         "There is no inotify, as without CONFIG_INOTIFY_USER.",
         "inotify_init(2); linux fs/notify/inotify/Kconfig",
-        &[libc::SYS_inotify_init, libc::SYS_inotify_init1],
+        &[abi::SYS_inotify_init, libc::SYS_inotify_init1],
         |call| call.refuse(Errno::ENOSYS),
     ),
     old(

@@ -1,6 +1,6 @@
 //! pipe(7), splice(2).
 
-use libc::{
+use crate::sys::abi::{
     F_GETPIPE_SZ, F_SETPIPE_SZ, FIONREAD, O_DIRECT, O_NONBLOCK, SYS_fcntl, SYS_fstat, SYS_ioctl,
     SYS_openat, SYS_pipe2, SYS_poll, SYS_ppoll, SYS_pread64, SYS_preadv2, SYS_pwrite64,
     SYS_pwritev2, SYS_read, SYS_readv, SYS_splice, SYS_tee, SYS_write, SYS_writev,

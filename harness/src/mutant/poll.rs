@@ -1,6 +1,8 @@
 //! poll(2): what is asked of entries, and what is written into them.
 
-use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP, SYS_poll, SYS_ppoll};
+use crate::sys::abi::{
+    POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP, SYS_poll, SYS_ppoll,
+};
 use nix::errno::Errno;
 
 use super::{Mutant, after, before};

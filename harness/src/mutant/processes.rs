@@ -1,6 +1,6 @@
 //! pidfd_open(2), signal-driven I/O (fcntl(2)), and `io_submit(2)`.
 
-use libc::{
+use crate::sys::abi::{
     F_GETFD, F_SETFL, F_SETOWN, FIONREAD, O_ASYNC, SYS_fcntl, SYS_fstat, SYS_io_getevents,
     SYS_io_setup, SYS_io_submit, SYS_ioctl, SYS_newfstatat, SYS_pidfd_open, SYS_pidfd_send_signal,
     SYS_poll, SYS_read, SYS_statx, SYS_waitid,

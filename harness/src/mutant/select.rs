@@ -1,6 +1,6 @@
 //! select(2): the sets that it reads and writes, and its time.
 
-use libc::{SYS_pselect6, SYS_select};
+use crate::sys::abi::{SYS_pselect6, SYS_select};
 use nix::errno::Errno;
 
 use super::{Mutant, after, before};

@@ -1,6 +1,6 @@
 //! Calls on sockets, blocking or not.
 
-use libc::{
+use crate::sys::abi::{
     MSG_DONTWAIT, SYS_accept, SYS_accept4, SYS_connect, SYS_fcntl, SYS_poll, SYS_preadv2,
     SYS_pwritev2, SYS_read, SYS_recvfrom, SYS_recvmmsg, SYS_recvmsg, SYS_sendmsg, SYS_sendto,
     SYS_write,

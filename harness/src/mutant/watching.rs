@@ -1,6 +1,6 @@
 //! Time-outs, and what `/proc` tells.
 
-use libc::{
+use crate::sys::abi::{
     SYS_epoll_pwait2, SYS_epoll_wait, SYS_fcntl, SYS_nanosleep, SYS_poll, SYS_ppoll, SYS_prctl,
     SYS_pread64, SYS_pselect6, SYS_read, SYS_select,
 };

@@ -2,6 +2,7 @@
 //!
 //! The only `unsafe` of the workspace is here.
 
+pub(crate) mod abi;
 pub mod aio;
 pub mod attribute;
 pub mod brink;

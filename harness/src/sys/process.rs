@@ -45,9 +45,12 @@ pub fn fork_bound(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
 /// Like [`fork`], with the child in new namespaces. The child must fork again before it runs code
 /// that asks glibc for its thread id: a raw `clone` does not tell glibc of the new one.
 pub(crate) fn fork_into(namespaces: CloneFlags, child: impl FnOnce() -> i32) -> nix::Result<Pid> {
-    let flags = namespaces.bits() | libc::SIGCHLD;
+    let (mut flags, mut stack) = (namespaces.bits() | libc::SIGCHLD, 0);
+    if cfg!(target_arch = "s390x") {
+        std::mem::swap(&mut flags, &mut stack);
+    }
     // SAFETY: without CLONE_VM this is a fork; stack, thread ids and TLS stay untouched (zero).
-    let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) })?;
+    let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, flags, stack, 0, 0, 0) })?;
     if pid == 0 {
         let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
         exit_now(status.unwrap_or(101))
@@ -111,7 +114,7 @@ pub fn loopback_up() -> nix::Result<()> {
     // SAFETY: an all-zero ifreq is valid; the name is shorter than its field and ends in zero.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
-        *to = from.cast_signed();
+        *to = libc::c_char::from_ne_bytes([*from]);
     }
     request.ifr_ifru.ifru_flags = i16::try_from(libc::IFF_UP).map_err(|_| Errno::ERANGE)?;
     // SAFETY: SIOCSIFFLAGS reads one ifreq.

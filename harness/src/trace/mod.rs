@@ -18,12 +18,15 @@ use std::io::Read as _;
 use serde::{Deserialize, Serialize};
 
 use crate::mutant::{self, Mutant};
-use crate::sys::trace::stop_at;
+use crate::sys::trace::{Registers, stop_at};
 
 pub use act::{Act, Kind, Memory};
 pub(crate) use board::{is_left_stopped, stops};
 pub use timeline::{MOST, Span};
 pub(crate) use tracer::Tracer;
+
+/// Whether calls can be changed on this architecture, and not only written down.
+pub const CHANGES_CALLS: bool = Registers::CHANGE;
 
 /// What is wished of a tracer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! System calls by number: their names, and what their arguments are, a letter each.
 
+use crate::sys::abi;
+
 /// The name of a call, and the letters of its arguments:
 ///
 /// - `i` an integer, `x` one in hexadecimal, `o` one in octal, `p` an address
@@ -50,7 +52,7 @@ fn word(words: &[&str], place: u64) -> Option<String> {
 
 macro_rules! calls {
     ($($name:ident $letters:literal as $number:ident,)+) => {
-        &[$((libc::$number, stringify!($name), $letters),)+]
+        &[$((abi::$number, stringify!($name), $letters),)+]
     };
 }
 
@@ -167,36 +169,36 @@ const CALLS: &[(i64, &str, &str)] = calls! {
 /// Calls that say nothing of input and output: of memory, of threads as the C library keeps them,
 /// and those by which the suite waits.
 pub(super) const LEFT_OUT: &[i64] = &[
-    libc::SYS_access,
-    libc::SYS_arch_prctl,
-    libc::SYS_brk,
-    libc::SYS_clock_gettime,
-    libc::SYS_getrandom,
-    libc::SYS_getegid,
-    libc::SYS_geteuid,
-    libc::SYS_getgid,
-    libc::SYS_getpid,
-    libc::SYS_getppid,
-    libc::SYS_getrusage,
-    libc::SYS_gettid,
-    libc::SYS_getuid,
-    libc::SYS_madvise,
-    libc::SYS_mmap,
-    libc::SYS_mprotect,
-    libc::SYS_mremap,
-    libc::SYS_munmap,
-    libc::SYS_newfstatat,
-    libc::SYS_readlink,
-    libc::SYS_readlinkat,
-    libc::SYS_rseq,
-    libc::SYS_rt_sigprocmask,
-    libc::SYS_sched_getaffinity,
-    libc::SYS_sched_yield,
-    libc::SYS_set_robust_list,
-    libc::SYS_set_tid_address,
-    libc::SYS_sigaltstack,
-    libc::SYS_statx,
-    libc::SYS_uname,
+    abi::SYS_access,
+    abi::SYS_arch_prctl,
+    abi::SYS_brk,
+    abi::SYS_clock_gettime,
+    abi::SYS_getrandom,
+    abi::SYS_getegid,
+    abi::SYS_geteuid,
+    abi::SYS_getgid,
+    abi::SYS_getpid,
+    abi::SYS_getppid,
+    abi::SYS_getrusage,
+    abi::SYS_gettid,
+    abi::SYS_getuid,
+    abi::SYS_madvise,
+    abi::SYS_mmap,
+    abi::SYS_mprotect,
+    abi::SYS_mremap,
+    abi::SYS_munmap,
+    abi::SYS_newfstatat,
+    abi::SYS_readlink,
+    abi::SYS_readlinkat,
+    abi::SYS_rseq,
+    abi::SYS_rt_sigprocmask,
+    abi::SYS_sched_getaffinity,
+    abi::SYS_sched_yield,
+    abi::SYS_set_robust_list,
+    abi::SYS_set_tid_address,
+    abi::SYS_sigaltstack,
+    abi::SYS_statx,
+    abi::SYS_uname,
 ];
 
 #[cfg(test)]

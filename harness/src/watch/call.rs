@@ -12,11 +12,11 @@ pub struct Call {
 }
 
 macro_rules! calls {
-    ($($constant:ident = $name:literal: $($(#[$only:meta])? $number:ident),+;)+) => {
+    ($($constant:ident = $name:literal: $($number:ident),+;)+) => {
         impl Call {
             $(
                 #[doc = concat!("`", $name, "`")]
-                pub const $constant: Call = Call { name: $name, numbers: &[$($(#[$only])? libc::$number),+] };
+                pub const $constant: Call = Call { name: $name, numbers: &[$(crate::sys::abi::$number),+] };
             )+
 
             const KNOWN: &[Call] = &[$(Call::$constant),+];
@@ -32,9 +32,9 @@ calls! {
     RECV = "recv": SYS_recvfrom, SYS_recvmsg;
     RECVMMSG = "recvmmsg": SYS_recvmmsg;
     SEND = "send": SYS_sendto, SYS_sendmsg;
-    POLL = "poll": #[cfg(target_arch = "x86_64")] SYS_poll, SYS_ppoll, SYS_restart_syscall;
-    SELECT = "select": #[cfg(target_arch = "x86_64")] SYS_select, SYS_pselect6;
-    EPOLL_WAIT = "epoll_wait": #[cfg(target_arch = "x86_64")] SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2;
+    POLL = "poll": SYS_poll, SYS_ppoll, SYS_restart_syscall;
+    SELECT = "select": SYS_select, SYS_pselect6;
+    EPOLL_WAIT = "epoll_wait": SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2;
     FUTEX = "futex": SYS_futex;
     NANOSLEEP = "nanosleep": SYS_nanosleep, SYS_clock_nanosleep, SYS_restart_syscall;
     SIGNAL_WAIT = "sigtimedwait": SYS_rt_sigtimedwait;
@@ -43,16 +43,16 @@ calls! {
     URING_ENTER = "io_uring_enter": SYS_io_uring_enter;
     IO_GETEVENTS = "io_getevents": SYS_io_getevents;
     CLOSE = "close": SYS_close;
-    OPEN = "open": #[cfg(target_arch = "x86_64")] SYS_open, SYS_openat;
+    OPEN = "open": SYS_open, SYS_openat;
     SPLICE = "splice": SYS_splice;
     FLOCK = "flock": SYS_flock;
     FCNTL = "fcntl": SYS_fcntl;
     TEE = "tee": SYS_tee;
     IO_SUBMIT = "io_submit": SYS_io_submit;
-    PAUSE = "pause": #[cfg(target_arch = "x86_64")] SYS_pause, SYS_ppoll;
-    SEMOP = "semop": SYS_semop, SYS_semtimedop;
-    MSGRCV = "msgrcv": SYS_msgrcv;
-    MSGSND = "msgsnd": SYS_msgsnd;
+    PAUSE = "pause": SYS_pause, SYS_ppoll;
+    SEMOP = "semop": SYS_semop, SYS_semtimedop, SYS_ipc;
+    MSGRCV = "msgrcv": SYS_msgrcv, SYS_ipc;
+    MSGSND = "msgsnd": SYS_msgsnd, SYS_ipc;
     MQ_RECEIVE = "mq_receive": SYS_mq_timedreceive;
     MQ_SEND = "mq_send": SYS_mq_timedsend;
 }
