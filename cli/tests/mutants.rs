@@ -22,6 +22,7 @@ cases on mutants: 1 trials
 ";
 
 #[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "wrong kernels are made on x86-64 alone")]
 fn a_case_need_not_catch_every_mutant() {
     let home = home();
     let page = path(&home, "power.md");
@@ -61,6 +62,7 @@ fn a_page_that_cannot_be_written_is_refused_at_once(#[case] name: &str, #[case] 
 }
 
 #[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "wrong kernels are made on x86-64 alone")]
 fn a_page_has_stdout_for_itself() {
     ioconform(&home())
         .args(["mutants", CAUGHT, "--case", CASE, "-o", "-"])
@@ -76,6 +78,7 @@ fn a_page_has_stdout_for_itself() {
 #[case::counter(&["-q", "--progress", "counter"], COUNTER)]
 #[case::quiet(&["-q"], "")]
 #[case::none(&["--progress", "none"], "")]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "wrong kernels are made on x86-64 alone")]
 fn each_phase_and_each_tenth_of_it_is_told(#[case] how: &[&str], #[case] expected: &'static str) {
     ioconform(&home())
         .args(["mutants", CAUGHT, "--case", CASE])

@@ -39,6 +39,10 @@ impl Drop for Turn {
 /// The images of these kernels of the user's own cache, which are fetched if they are missing. That
 /// they, or QEMU, cannot be had is a reason to skip, and with `IOCONFORM_STRICT=1` a failure.
 pub(crate) fn kernels<const N: usize>(names: [&str; N]) -> Option<(Turn, [PathBuf; N])> {
+    if cfg!(not(target_arch = "x86_64")) {
+        eprintln!("skipped: guests run programs for x86-64 alone");
+        return None;
+    }
     match had(&names) {
         Ok(cache) => {
             let image = |name| cache.join("ioconform/kernels").join(name).join("vmlinux");

@@ -54,3 +54,35 @@ numbers! {
 }
 #[cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
 numbers! { SYS_ipc = -1023 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// The files below a folder.
+    fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+
+    /// Or else nothing is compiled on an architecture that lacks it, which no test here would notice.
+    #[test]
+    fn what_an_architecture_lacks_is_taken_from_here() {
+        let numbers = include_str!("abi.rs").lines().filter_map(|line| line.split_once(" = "));
+        let names = numbers.map(|(before, _)| before.rsplit(' ').next().unwrap());
+        let lacking: Vec<_> = names.filter(|name| name.starts_with("SYS_")).collect();
+        assert!(lacking.len() > 20, "{lacking:?}");
+        for file in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for from_libc in text.split("libc::").skip(1) {
+                let end = if from_libc.starts_with('{') { "}" } else { ";" };
+                let named = from_libc.split(end).next().unwrap();
+                let words = named.split(|c: char| !c.is_alphanumeric() && c != '_');
+                let words = words.take(if end == ";" { 1 } else { usize::MAX });
+                for word in words {
+                    assert!(!lacking.contains(&word), "{}: libc::{word}", file.display());
+                }
+            }
+        }
+    }
+}

@@ -41,7 +41,7 @@ impl Semaphore {
         // SAFETY: one sembuf and a timespec, alive across the call.
         Errno::result(unsafe {
             libc::syscall(
-                libc::SYS_semtimedop,
+                super::abi::SYS_semtimedop,
                 self.0,
                 &raw mut change,
                 1,

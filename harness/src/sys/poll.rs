@@ -161,7 +161,7 @@ pub(super) fn select_bits(
     // SAFETY: the bitmaps hold at least nfds bits each, and the timeval lives across the call.
     let returned = Errno::result(unsafe {
         libc::syscall(
-            libc::SYS_select,
+            super::abi::SYS_select,
             nfds,
             read.as_mut_ptr(),
             write.as_mut_ptr(),

@@ -68,7 +68,7 @@ pub fn select_readable(fd: impl AsFd, timeout: &mut TimeVal) -> nix::Result<i32>
     // other sets.
     count(unsafe {
         libc::syscall(
-            libc::SYS_select,
+            super::abi::SYS_select,
             nfds,
             set.as_mut_ptr(),
             0_usize,
