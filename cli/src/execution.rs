@@ -19,7 +19,8 @@ use harness::judge::Judge;
 use harness::record::{Judged, Record, Run, SCHEMA};
 use harness::runner::{self, Item, Plan};
 use harness::target::Target;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use nix::sys::signal::Signal;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::arguments::Execution;
 use crate::outputs::{Output, write_all};
@@ -254,7 +255,8 @@ fn write_reports(
     written.map_err(|failure| anyhow::anyhow!("{failure}{}", kept().unwrap_or_default()))
 }
 
-/// The first of these signals ends the run in order, a second one at once.
+/// The first of SIGINT, SIGTERM and SIGHUP (unless that is ignored) ends the run in order, a second one
+/// at once. A terminal that goes away may send several SIGHUP.
 pub(crate) struct Cancel {
     /// Becomes readable, and stays so.
     pub(crate) reader: std::io::PipeReader,
@@ -266,13 +268,19 @@ impl Cancel {
         let (reader, mut writer) = std::io::pipe()?;
         let happened = Arc::new(AtomicBool::new(false));
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        if !harness::sys::signal::is_ignored(Signal::SIGHUP)? {
+            signals.add_signal(SIGHUP)?;
+        }
         let flag = happened.clone();
         std::thread::spawn(move || {
-            for _ in &mut signals {
-                if flag.swap(true, Ordering::Relaxed) {
-                    std::process::exit(130);
+            for signal in &mut signals {
+                match (flag.swap(true, Ordering::Relaxed), signal) {
+                    (false, _) => {
+                        let _ = writer.write_all(b"!");
+                    }
+                    (true, SIGHUP) => {}
+                    (true, _) => std::process::exit(130),
                 }
-                let _ = writer.write_all(b"!");
             }
         });
         Ok(Cancel { reader, happened })

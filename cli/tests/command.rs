@@ -392,6 +392,7 @@ fn a_reader_that_leaves_early_does_not_end_the_run() {
 #[rstest]
 #[case(Signal::SIGINT)]
 #[case(Signal::SIGTERM)]
+#[case(Signal::SIGHUP)]
 #[serial]
 fn an_interrupted_run_keeps_what_is_done(#[case] signal: Signal) {
     let home = home();
@@ -414,6 +415,25 @@ fn an_interrupted_run_keeps_what_is_done(#[case] signal: Signal) {
     assert!(text.contains("\"complete\": false") && text.contains("\"interrupted\": true"));
     let id = first.split_whitespace().last().unwrap();
     assert!(text.contains(id), "{id} was done");
+}
+
+/// nohup(1) has the signal ignored.
+#[test]
+fn a_run_goes_on_when_the_terminal_of_a_nohup_is_gone() {
+    let home = home();
+    let mut child = std::process::Command::new("nohup")
+        .arg(assert_cmd::cargo::cargo_bin("ioconform"))
+        .args(["run", "pipe", "-j1", "--progress", "counter"])
+        .env("XDG_STATE_HOME", home.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGHUP).unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
 }
 
 /// `cargo run` stands in every document: the workspace must leave no choice of what it runs.

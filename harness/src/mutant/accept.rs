@@ -1,8 +1,6 @@
 //! accept(2): what it returns, and what it refuses.
 
-use crate::sys::abi::{
-    O_NONBLOCK, SOCK_CLOEXEC, SOCK_NONBLOCK, SYS_accept, SYS_accept4, SYS_setsockopt,
-};
+use libc::{O_NONBLOCK, SOCK_CLOEXEC, SOCK_NONBLOCK, SYS_accept, SYS_accept4, SYS_setsockopt};
 use nix::errno::Errno;
 
 use super::{Mutant, after, before, sets};

@@ -1,13 +1,14 @@
 //! What is asked of sockets beside their options: ioctl, shutdown, sendfile, names.
 
-use crate::sys::abi::{
-    SYS_connect, SYS_getsockname, SYS_ioctl, SYS_poll, SYS_read, SYS_recvfrom, SYS_sendfile,
-    SYS_shutdown, SYS_socket,
+use libc::{
+    SYS_connect, SYS_getsockname, SYS_ioctl, SYS_read, SYS_recvfrom, SYS_sendfile, SYS_shutdown,
+    SYS_socket,
 };
 use nix::errno::Errno;
 
 use super::means::change_u32;
 use super::{Mutant, after, before, both};
+use crate::sys::abi::SYS_poll;
 use crate::trace::{Act, Kind};
 
 pub(super) const MUTANTS: &[Mutant] = &[

@@ -1,17 +1,19 @@
 //! signal(7): what interrupts calls, and which are made again.
 
-use crate::sys::abi::{
+use libc::{
     EINTR, SA_RESTART, SYS_accept, SYS_accept4, SYS_clock_nanosleep, SYS_connect, SYS_epoll_pwait,
-    SYS_epoll_wait, SYS_fcntl, SYS_flock, SYS_futex, SYS_io_getevents, SYS_mq_timedreceive,
-    SYS_mq_timedsend, SYS_msgrcv, SYS_msgsnd, SYS_nanosleep, SYS_openat, SYS_pause, SYS_poll,
-    SYS_ppoll, SYS_pselect6, SYS_read, SYS_readv, SYS_recvfrom, SYS_recvmmsg, SYS_recvmsg,
-    SYS_rt_sigaction, SYS_rt_sigsuspend, SYS_rt_sigtimedwait, SYS_select, SYS_semop,
-    SYS_semtimedop, SYS_sendmsg, SYS_sendto, SYS_splice, SYS_tee, SYS_wait4, SYS_waitid, SYS_write,
-    SYS_writev,
+    SYS_fcntl, SYS_flock, SYS_futex, SYS_io_getevents, SYS_mq_timedreceive, SYS_mq_timedsend,
+    SYS_nanosleep, SYS_openat, SYS_ppoll, SYS_pselect6, SYS_read, SYS_readv, SYS_recvfrom,
+    SYS_recvmmsg, SYS_recvmsg, SYS_rt_sigaction, SYS_rt_sigsuspend, SYS_rt_sigtimedwait,
+    SYS_sendmsg, SYS_sendto, SYS_splice, SYS_tee, SYS_wait4, SYS_waitid, SYS_write, SYS_writev,
 };
 use nix::errno::Errno;
 
 use super::{Mutant, before, interrupted};
+use crate::sys::abi::{
+    SYS_epoll_wait, SYS_msgrcv, SYS_msgsnd, SYS_pause, SYS_poll, SYS_select, SYS_semop,
+    SYS_semtimedop,
+};
 use crate::trace::Act;
 
 /// `linux/errno.h`: made again if the handler says so, in any case, if there is no handler, and

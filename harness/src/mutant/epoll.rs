@@ -1,11 +1,10 @@
 //! epoll(7): what is registered, and what is reported of it.
 
-use crate::sys::abi::{
-    EPOLL_CTL_ADD, EPOLL_CTL_MOD, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_wait,
-};
+use libc::{EPOLL_CTL_ADD, EPOLL_CTL_MOD, SYS_epoll_ctl, SYS_epoll_pwait};
 use nix::errno::Errno;
 
 use super::{Mutant, after, before};
+use crate::sys::abi::SYS_epoll_wait;
 use crate::trace::{Act, Kind};
 
 const WAITS: &[i64] = &[SYS_epoll_wait, SYS_epoll_pwait, libc::SYS_epoll_pwait2];

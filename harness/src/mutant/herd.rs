@@ -1,13 +1,14 @@
 //! Whom an event wakes: those that sleep in accept, in read and in the like one at a time, those
 //! that sleep in poll, select and epoll_wait all.
 
-use crate::sys::abi::{
+use libc::{
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLEXCLUSIVE, MSG_WAITALL, SOL_SOCKET, SYS_accept,
-    SYS_accept4, SYS_connect, SYS_epoll_ctl, SYS_epoll_wait, SYS_fcntl, SYS_flock, SYS_poll,
-    SYS_read, SYS_recvfrom, SYS_sendto, SYS_setsockopt, SYS_write,
+    SYS_accept4, SYS_connect, SYS_epoll_ctl, SYS_fcntl, SYS_flock, SYS_read, SYS_recvfrom,
+    SYS_sendto, SYS_setsockopt, SYS_write,
 };
 
 use super::{Mutant, after, before, sets};
+use crate::sys::abi::{SYS_epoll_wait, SYS_poll};
 use crate::trace::{Act, Kind};
 
 const SLEEPS: [i64; 4] = [SYS_read, SYS_recvfrom, SYS_accept, SYS_accept4];

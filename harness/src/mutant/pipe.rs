@@ -1,14 +1,15 @@
 //! pipe(7), splice(2).
 
-use crate::sys::abi::{
+use libc::{
     F_GETPIPE_SZ, F_SETPIPE_SZ, FIONREAD, O_DIRECT, O_NONBLOCK, SYS_fcntl, SYS_fstat, SYS_ioctl,
-    SYS_openat, SYS_pipe2, SYS_poll, SYS_ppoll, SYS_pread64, SYS_preadv2, SYS_pwrite64,
-    SYS_pwritev2, SYS_read, SYS_readv, SYS_splice, SYS_tee, SYS_write, SYS_writev,
+    SYS_openat, SYS_pipe2, SYS_ppoll, SYS_pread64, SYS_preadv2, SYS_pwrite64, SYS_pwritev2,
+    SYS_read, SYS_readv, SYS_splice, SYS_tee, SYS_write, SYS_writev,
 };
 use nix::errno::Errno;
 
 use super::means::{change_u32, change_u64, do_not_wait, one_less, spoil};
 use super::{Mutant, after, before};
+use crate::sys::abi::SYS_poll;
 use crate::sys::rwf::RWF_NOWAIT;
 use crate::trace::Act;
 

@@ -1,11 +1,10 @@
 //! poll(2): what is asked of entries, and what is written into them.
 
-use crate::sys::abi::{
-    POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP, SYS_poll, SYS_ppoll,
-};
+use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP, SYS_ppoll};
 use nix::errno::Errno;
 
 use super::{Mutant, after, before};
+use crate::sys::abi::SYS_poll;
 use crate::trace::{Act, Kind};
 
 const POLLS: &[i64] = &[SYS_poll, SYS_ppoll];

@@ -1,14 +1,15 @@
 //! pidfd_open(2), signal-driven I/O (fcntl(2)), and `io_submit(2)`.
 
-use crate::sys::abi::{
+use libc::{
     F_GETFD, F_SETFL, F_SETOWN, FIONREAD, O_ASYNC, SYS_fcntl, SYS_fstat, SYS_io_getevents,
     SYS_io_setup, SYS_io_submit, SYS_ioctl, SYS_newfstatat, SYS_pidfd_open, SYS_pidfd_send_signal,
-    SYS_poll, SYS_read, SYS_statx, SYS_waitid,
+    SYS_read, SYS_statx, SYS_waitid,
 };
 use nix::errno::Errno;
 
 use super::means::{change_u32, change_u64, halve_time};
 use super::{Mutant, after, before};
+use crate::sys::abi::SYS_poll;
 use crate::trace::{Act, Kind};
 
 /// Commands of fcntl that libc does not know, and the flags of pidfd_open.

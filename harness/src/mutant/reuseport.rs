@@ -1,6 +1,6 @@
 //! `SO_REUSEPORT` (socket(7)): who may join a group, and who of it gets what.
 
-use crate::sys::abi::{
+use libc::{
     SOL_SOCKET, SYS_accept, SYS_accept4, SYS_bind, SYS_close, SYS_connect, SYS_listen,
     SYS_setsockopt,
 };

@@ -1,9 +1,10 @@
 //! select(2): the sets that it reads and writes, and its time.
 
-use crate::sys::abi::{SYS_pselect6, SYS_select};
+use libc::SYS_pselect6;
 use nix::errno::Errno;
 
 use super::{Mutant, after, before};
+use crate::sys::abi::SYS_select;
 use crate::trace::Act;
 
 const SELECTS: &[i64] = &[SYS_select, SYS_pselect6];

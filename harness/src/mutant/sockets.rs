@@ -1,14 +1,14 @@
 //! Calls on sockets, blocking or not.
 
-use crate::sys::abi::{
-    MSG_DONTWAIT, SYS_accept, SYS_accept4, SYS_connect, SYS_fcntl, SYS_poll, SYS_preadv2,
-    SYS_pwritev2, SYS_read, SYS_recvfrom, SYS_recvmmsg, SYS_recvmsg, SYS_sendmsg, SYS_sendto,
-    SYS_write,
+use libc::{
+    MSG_DONTWAIT, SYS_accept, SYS_accept4, SYS_connect, SYS_fcntl, SYS_preadv2, SYS_pwritev2,
+    SYS_read, SYS_recvfrom, SYS_recvmmsg, SYS_recvmsg, SYS_sendmsg, SYS_sendto, SYS_write,
 };
 use nix::errno::Errno;
 
 use super::means::{change_u32, do_not_wait, with_flag, without_flag};
 use super::{Mutant, after, before};
+use crate::sys::abi::SYS_poll;
 use crate::trace::{Act, Kind};
 
 const RECEIVES: &[i64] = &[SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg];

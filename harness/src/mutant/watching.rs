@@ -1,13 +1,14 @@
 //! Time-outs, and what `/proc` tells.
 
-use crate::sys::abi::{
-    SYS_epoll_pwait2, SYS_epoll_wait, SYS_fcntl, SYS_nanosleep, SYS_poll, SYS_ppoll, SYS_prctl,
-    SYS_pread64, SYS_pselect6, SYS_read, SYS_select,
+use libc::{
+    SYS_epoll_pwait2, SYS_fcntl, SYS_nanosleep, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_pselect6,
+    SYS_read,
 };
 use nix::errno::Errno;
 
 use super::means::halve_time;
 use super::{Mutant, after, before, both, interrupted};
+use crate::sys::abi::{SYS_epoll_wait, SYS_poll, SYS_select};
 use crate::sys::descriptor::{F_CREATED_QUERY, F_DUPFD_QUERY};
 use crate::trace::{Act, Kind};
 

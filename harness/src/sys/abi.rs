@@ -12,7 +12,7 @@ macro_rules! numbers {
 }
 
 // Younger architectures have the successors of the oldest calls alone (`asm-generic/unistd.h`).
-#[cfg(not(any(target_arch = "x86_64", target_arch = "powerpc64", target_arch = "s390x")))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "powerpc64")))]
 numbers! {
     SYS_access = -1001,
     SYS_alarm = -1002,
@@ -38,22 +38,19 @@ numbers! {
 #[cfg(not(target_arch = "x86_64"))]
 numbers! { SYS_arch_prctl = -1020 }
 
-#[cfg(target_arch = "s390x")]
-numbers! { SYS_accept = -1021 }
-
-// Old architectures have one call for all of System V IPC, and since Linux 5.1 these beside it
-// (0d6040d46817), which `libc` does not know.
-#[cfg(any(target_arch = "powerpc64", target_arch = "s390x"))]
+// PowerPC has one call for all of System V IPC, and since Linux 5.1 these beside it (0d6040d46817),
+// which `libc` does not know.
+#[cfg(target_arch = "powerpc64")]
 numbers! {
     SYS_msgget = 399,
     SYS_msgrcv = 401,
     SYS_msgsnd = 400,
     SYS_semget = 393,
-    SYS_semop = -1022,
+    SYS_semop = -1021,
     SYS_semtimedop = 392,
 }
-#[cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
-numbers! { SYS_ipc = -1023 }
+#[cfg(not(target_arch = "powerpc64"))]
+numbers! { SYS_ipc = -1022 }
 
 #[cfg(test)]
 mod tests {

@@ -45,12 +45,9 @@ pub fn fork_bound(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
 /// Like [`fork`], with the child in new namespaces. The child must fork again before it runs code
 /// that asks glibc for its thread id: a raw `clone` does not tell glibc of the new one.
 pub(crate) fn fork_into(namespaces: CloneFlags, child: impl FnOnce() -> i32) -> nix::Result<Pid> {
-    let (mut flags, mut stack) = (namespaces.bits() | libc::SIGCHLD, 0);
-    if cfg!(target_arch = "s390x") {
-        std::mem::swap(&mut flags, &mut stack);
-    }
+    let flags = namespaces.bits() | libc::SIGCHLD;
     // SAFETY: without CLONE_VM this is a fork; stack, thread ids and TLS stay untouched (zero).
-    let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, flags, stack, 0, 0, 0) })?;
+    let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) })?;
     if pid == 0 {
         let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
         exit_now(status.unwrap_or(101))

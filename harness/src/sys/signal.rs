@@ -83,6 +83,15 @@ pub fn default_action(signal: Signal) -> nix::Result<()> {
     unsafe { sigaction(signal, &action) }.map(drop)
 }
 
+/// Whether this process ignores a signal, as it does SIGHUP under nohup(1).
+pub fn is_ignored(signal: Signal) -> nix::Result<bool> {
+    // SAFETY: an all-zero sigaction is valid.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: sigaction writes one such structure, and changes nothing where there is no new one.
+    Errno::result(unsafe { libc::sigaction(signal as i32, std::ptr::null(), &raw mut action) })?;
+    Ok(action.sa_sigaction == libc::SIG_IGN)
+}
+
 /// How many signals the note-taking handler has seen.
 pub fn handled() -> u64 {
     HANDLED.load(Ordering::SeqCst)
