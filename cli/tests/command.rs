@@ -395,6 +395,8 @@ fn a_reader_that_leaves_early_does_not_end_the_run() {
 #[case(Signal::SIGHUP)]
 #[serial]
 fn an_interrupted_run_keeps_what_is_done(#[case] signal: Signal) {
+    // This test may run under nohup itself.
+    harness::sys::signal::default_action(signal).unwrap();
     let home = home();
     let file = path(&home, "r.json");
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("ioconform"))

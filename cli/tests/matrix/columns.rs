@@ -248,6 +248,8 @@ fn an_emulator_that_is_killed_costs_nothing(#[case] signal: Signal, #[case] reas
 #[case(Signal::SIGTERM)]
 #[case(Signal::SIGHUP)]
 fn an_interrupted_matrix_keeps_what_is_done_and_leaves_nothing(#[case] signal: Signal) {
+    // This test may run under nohup itself.
+    harness::sys::signal::default_action(signal).unwrap();
     let Some((_turn, _)) = kernels(["5.10", "7.3"]) else { return };
     let home = home();
     let file = path(&home, "m.json");
