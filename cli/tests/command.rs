@@ -388,6 +388,18 @@ fn a_reader_that_leaves_early_does_not_end_the_run() {
     ioconform(&home).args(["report", &file, "-o", "md=-"]).assert().code(0);
 }
 
+/// The first line that a run prints, the rest of it, and its exit status, where it gets a signal behind
+/// that line.
+fn signalled(mut run: std::process::Command, signal: Signal) -> (String, String, Option<i32>) {
+    let mut child = run.stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let (mut first, mut rest) = (String::new(), String::new());
+    stdout.read_line(&mut first).unwrap();
+    kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+    stdout.read_to_string(&mut rest).unwrap();
+    (first, rest, child.wait().unwrap().code())
+}
+
 /// The first Ctrl-C ends the run in order: what is done is written and marked.
 #[rstest]
 #[case(Signal::SIGINT)]
@@ -399,19 +411,11 @@ fn an_interrupted_run_keeps_what_is_done(#[case] signal: Signal) {
     harness::sys::signal::default_action(signal).unwrap();
     let home = home();
     let file = path(&home, "r.json");
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("ioconform"))
-        .args(["run", "-j1", "--progress", "counter", "-o", &format!("json={file}")])
-        .env("XDG_STATE_HOME", home.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut first = String::new();
-    stdout.read_line(&mut first).unwrap();
-    kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    let mut run = std::process::Command::new(assert_cmd::cargo::cargo_bin("ioconform"));
+    run.args(["run", "-j1", "--progress", "counter", "-o", &format!("json={file}")])
+        .env("XDG_STATE_HOME", home.path());
+    let (first, rest, code) = signalled(run, signal);
+    assert_eq!(code, Some(130), "{rest}");
     assert!(rest.contains("; interrupted"), "{rest}");
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains("\"complete\": false") && text.contains("\"interrupted\": true"));
@@ -423,19 +427,12 @@ fn an_interrupted_run_keeps_what_is_done(#[case] signal: Signal) {
 #[test]
 fn a_run_goes_on_when_the_terminal_of_a_nohup_is_gone() {
     let home = home();
-    let mut child = std::process::Command::new("nohup")
-        .arg(assert_cmd::cargo::cargo_bin("ioconform"))
+    let mut run = std::process::Command::new("nohup");
+    run.arg(assert_cmd::cargo::cargo_bin("ioconform"))
         .args(["run", "pipe", "-j1", "--progress", "counter"])
-        .env("XDG_STATE_HOME", home.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    stdout.read_line(&mut String::new()).unwrap();
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGHUP).unwrap();
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+        .env("XDG_STATE_HOME", home.path());
+    let (_, rest, code) = signalled(run, Signal::SIGHUP);
+    assert_eq!(code, Some(0), "{rest}");
 }
 
 /// `cargo run` stands in every document: the workspace must leave no choice of what it runs.

@@ -19,6 +19,9 @@ pub enum Need {
     IoUring,
     /// The system calls of sleeping threads, in `/proc`.
     Syscalls,
+    /// An x86-64: what one call costs beside another is a matter of the architecture, and of the calls
+    /// that the C library makes on it.
+    X86_64,
     /// So many descriptors in one process.
     Descriptors(u64),
 }
@@ -32,6 +35,7 @@ impl std::fmt::Display for Need {
             Need::Ipv6 => out.write_str("IPv6"),
             Need::IoUring => out.write_str("io_uring"),
             Need::Syscalls => out.write_str("the system calls of sleeping threads in /proc"),
+            Need::X86_64 => out.write_str("x86-64"),
             Need::Descriptors(count) => write!(out, "{count} open descriptors"),
         }
     }
@@ -52,6 +56,7 @@ impl Need {
             Need::Ipv6 => ipv6(),
             Need::IoUring => io_uring(),
             Need::Syscalls => syscalls(),
+            Need::X86_64 => x86_64(),
             Need::Descriptors(count) => descriptors(count),
         }
     }
@@ -133,6 +138,14 @@ fn syscalls() -> Result {
         crate::watch::Sight::Quiet => Err(Stop::Unobservable(
             "the case looks into /proc/self/task, which does not tell here in what call a thread sleeps".to_owned(),
         )),
+    }
+}
+
+fn x86_64() -> Result {
+    if cfg!(target_arch = "x86_64") {
+        Ok(())
+    } else {
+        Err(Stop::Unobservable("it is known of x86-64 alone".to_owned()))
     }
 }
 

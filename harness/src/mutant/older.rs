@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::bind::IP_LOCAL_PORT_RANGE;
 use super::means::{has_flag, is_option};
-use super::uring_setup::{announce, flags, is_probe, support};
+use super::uring_setup::{announce, flags, has_probed, is_probe, support};
 use super::{Mutant, both, old, old_answer};
 use crate::sys::abi;
 use crate::sys::descriptor::{F_CREATED_QUERY, F_DUPFD_QUERY};
@@ -301,7 +301,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "io_uring_register(2), IORING_REGISTER_PROBE",
         &[libc::SYS_io_uring_register],
         |call| {
-            if is_probe(call) && call.succeeded() {
+            if has_probed(call) {
                 let room = call.argument(3);
                 let newer = (operation::SPLICE..=u8::MAX).take_while(|it| u64::from(*it) < room);
                 newer.for_each(|operation| support(call, operation, false));

@@ -138,7 +138,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "io_uring_register(2), IORING_REGISTER_PROBE",
         &[libc::SYS_io_uring_register],
         |call| {
-            if !is_probe(call) || !call.succeeded() {
+            if !has_probed(call) {
                 return;
             }
             // The last operation.
@@ -162,6 +162,11 @@ pub(super) fn announce(call: &mut Act, change: fn(u32) -> u32) {
 pub(super) fn is_probe(call: &Act) -> bool {
     const IORING_REGISTER_PROBE: i32 = 8;
     call.number() == libc::SYS_io_uring_register && call.int(1) == IORING_REGISTER_PROBE
+}
+
+/// Whether a call has told them.
+pub(super) fn has_probed(call: &Act) -> bool {
+    is_probe(call) && call.succeeded()
 }
 
 /// Makes it tell that an operation is there or not: the flags of its `struct io_uring_probe_op`, of

@@ -256,11 +256,9 @@ impl Server {
         t.eventually(|| self.is_at_rest())
     }
 
-    /// Whether all of its threads are asleep ([`Tasks::at_rest`]), and there are no others: one may have
-    /// been started by another that has fallen asleep since they were listed.
+    /// Whether all of its threads are asleep.
     pub(super) fn is_at_rest(&self) -> Result<bool> {
-        let tasks = self.tasks()?;
-        Ok(tasks.at_rest()? && self.tasks()?.ids().eq(tasks.ids()))
+        Tasks::are_all_at_rest(|| self.tasks())
     }
 
     /// What its threads did up to now.
@@ -371,12 +369,10 @@ impl Server {
             watch::rest()?;
             return Ok(leader);
         }
+        let tasks = || Tasks::of(&[leader]);
         let mut patience = Patience::new(START);
-        while patience.lasts() {
-            let tasks = Tasks::of(&[leader]);
-            if tasks.at_rest()? || tasks.are_stopped() {
-                break;
-            }
+        while patience.lasts() && !Tasks::are_all_at_rest(|| Ok(tasks()))? && !tasks().are_stopped()
+        {
             nix::sched::sched_yield()?;
         }
         Ok(leader)

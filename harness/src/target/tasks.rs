@@ -179,6 +179,13 @@ impl Tasks {
         Ok(self.switches() == before)
     }
 
+    /// Whether all that `list` finds are asleep ([`Tasks::at_rest`]), and there are no others: one may
+    /// have been started by another that has fallen asleep since they were listed.
+    pub(super) fn are_all_at_rest(list: impl Fn() -> Result<Tasks>) -> Result<bool> {
+        let tasks = list()?;
+        Ok(tasks.at_rest()? && list()?.ids().eq(tasks.ids()))
+    }
+
     /// Whether all of them are stopped by a signal.
     pub(super) fn are_stopped(&self) -> bool {
         self.members.iter().all(|member| {

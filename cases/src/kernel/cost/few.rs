@@ -12,16 +12,6 @@ use harness::sys::prepared::{EventBuffer, PollArray, SelectSets};
 
 use super::eventfds;
 
-/// Ends the trial as `unobservable` elsewhere.
-fn is_x86_64() -> Result {
-    if cfg!(target_arch = "x86_64") {
-        return Ok(());
-    }
-    Err(Stop::Unobservable(
-        "which of the calls is the cheapest is known of x86-64 alone".to_owned(),
-    ))
-}
-
 /// What select, poll and `epoll_wait` cost for one descriptor.
 struct Costs {
     select: f64,
@@ -31,7 +21,6 @@ struct Costs {
 
 /// Measures them, and adds what they cost to the evidence, as multiples of poll's cost.
 fn of_one(t: &mut Trial, ready: bool) -> Result<Costs> {
-    is_x86_64()?;
     let eventfd = &eventfds(1, ready)?[0];
     let number = eventfd.as_fd().as_raw_fd();
     let (mut sets, mut array) =
@@ -50,9 +39,9 @@ fn of_one(t: &mut Trial, ready: bool) -> Result<Costs> {
     Ok(Costs { select, poll, epoll })
 }
 
-/// On x86-64, for one descriptor that is idle, `epoll_wait` costs no more than poll, and select costs more than
-/// either.
-#[case(man = ["epoll(7)"], kernel = ["ep_poll", "do_sys_poll", "core_sys_select"], notes = ["S50", "S53"], alone, since = "2.6.0", strength = Implementation)]
+/// On x86-64, for one descriptor that is idle, `epoll_wait` costs no more than poll, and select costs
+/// more than either.
+#[case(man = ["epoll(7)"], kernel = ["ep_poll", "do_sys_poll", "core_sys_select"], notes = ["S50", "S53"], needs = [Need::X86_64], alone, since = "2.6.0", strength = Implementation)]
 fn an_idle_one_is_cheapest_in_epoll(t: &mut Trial) -> Result {
     let Costs { select, poll, epoll } = of_one(t, false)?;
     check!(t, epoll / poll < 1.25, "epoll_wait, as a multiple of poll");
@@ -62,7 +51,7 @@ fn an_idle_one_is_cheapest_in_epoll(t: &mut Trial) -> Result {
 }
 
 /// On x86-64, for one descriptor that is ready, poll costs less than `epoll_wait` and less than select.
-#[case(man = ["poll(2)"], kernel = ["ep_send_events", "do_sys_poll", "core_sys_select"], notes = ["S50", "S53"], alone, since = "2.6.0", strength = Implementation)]
+#[case(man = ["poll(2)"], kernel = ["ep_send_events", "do_sys_poll", "core_sys_select"], notes = ["S50", "S53"], needs = [Need::X86_64], alone, since = "2.6.0", strength = Implementation)]
 fn a_ready_one_is_cheapest_in_poll(t: &mut Trial) -> Result {
     let Costs { select, poll, epoll } = of_one(t, true)?;
     check!(t, poll / epoll < 1.0, "poll, as a multiple of epoll_wait");
@@ -72,9 +61,8 @@ fn a_ready_one_is_cheapest_in_poll(t: &mut Trial) -> Result {
 
 /// On x86-64, for a descriptor that is waited for once, select costs less than to register it, to wait
 /// and to take it out again.
-#[case(man = ["epoll_ctl(2)"], kernel = ["ep_insert", "ep_remove", "core_sys_select"], notes = ["S50", "S53"], alone, since = "2.6.0", strength = Implementation)]
+#[case(man = ["epoll_ctl(2)"], kernel = ["ep_insert", "ep_remove", "core_sys_select"], notes = ["S50", "S53"], needs = [Need::X86_64], alone, since = "2.6.0", strength = Implementation)]
 fn one_that_is_used_once_is_cheapest_in_select(t: &mut Trial) -> Result {
-    is_x86_64()?;
     let eventfd = &eventfds(1, true)?[0];
     let number = eventfd.as_fd().as_raw_fd();
     let mut sets = SelectSets::new(number + 1, [number]);

@@ -1,5 +1,5 @@
-//! What the kernel tells of a system call on any architecture (`PTRACE_GET_SYSCALL_INFO`, Linux 5.3). It can
-//! be read, and not changed: calls are written down here, and no mutant can be made.
+//! What the kernel tells of a system call on any architecture (`PTRACE_GET_SYSCALL_INFO`, Linux 5.3).
+//! It can be read, and not changed: calls are written down here, and no mutant can be made.
 
 use nix::errno::Errno;
 use nix::sys::ptrace;
